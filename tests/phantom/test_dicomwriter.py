@@ -14,14 +14,14 @@ import nibabel as nib
 import numpy as np
 import pydicom
 import pytest
-
 from mrclass.phantom import headers
 from mrclass.phantom.dicomwriter import Study, derived_uid, hang, write_series
 
 
 def protocol(kind: str = "t2w", plane: str = "axial", **values: Any) -> Any:
     defaults: dict[str, Any] = {
-        "kind": kind, "label": "t2w", "field": 1.5, "plane": plane, "spacing": 1.0, "thickness": 5.0, "gap": 1.0,
+        "kind": kind, "label": "t2w", "field": 1.5, "plane": plane, "spacing": 1.0, "thickness": 5.0,
+        "gap": 1.0,
         "tr": 4000.0, "te": 90.0, "ti": None, "flip": 90.0, "b_values": (), "contrast_agent": False,
     }  # fmt: skip
     return SimpleNamespace(**{**defaults, **values})

@@ -1,4 +1,4 @@
-"""Simulated volumes -> a folder of DICOM instances (MR Image Storage, explicit VR little endian), deterministic for a seed.
+"""Simulated volumes -> a folder of DICOM instances (MR Image Storage, explicit VR little endian), seeded.
 
 The affine (RAS+, voxel -> mm) becomes DICOM's LPS+ geometry here and nowhere else in the simulator.
 Source: DICOM PS3.3 C.7.6.2 (image plane), C.8.3 (MR image); PS3.5 B.2 (UIDs derived from a UUID under 2.25).
@@ -13,26 +13,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-
 from mrclass import __version__
 from mrclass.phantom import headers
 
 if TYPE_CHECKING:
+    from mrclass.phantom.acquire import Acquired
+    from mrclass.phantom.protocols import Protocol
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
-    from mrclass.phantom.acquire import Acquired
-    from mrclass.phantom.protocols import Protocol
-
 COMMENT = "Simulated by mrclass.phantom"
-#: No maker's name, and none whose first letters a converter takes for one (dcm2niix reads "Simulated" as Siemens).
+#: No maker's name, and none whose first letters a converter takes for one (dcm2niix reads "Simulated"
+#: as Siemens).
 MANUFACTURER = "No scanner (simulated)"
 MR_IMAGE_STORAGE = "1.2.840.10008.5.1.4.1.1.4"
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 _STORED_MAXIMUM = 4095  # magnitude images of scanners fill 12 of their 16 bits
 _MAP_MAXIMUM = 65535
 
-# Directions (RAS+) of columns, rows and slices as radiographs are hung: patient right at the left of the picture.
+# Directions (RAS+) of columns, rows and slices as pictures are hung: patient right at the left.
 _HANGING: Mapping[str, tuple[tuple[int, int, int], ...]] = {
     "axial": ((-1, 0, 0), (0, -1, 0), (0, 0, 1)),
     "sagittal": ((0, -1, 0), (0, 0, -1), (-1, 0, 0)),
@@ -65,7 +64,7 @@ class Study:
 
 @dataclass(frozen=True)
 class WrittenSeries:
-    """One series on disk: its UID, the files in the order of InstanceNumber, the SeriesDescription as written."""
+    """One series on disk: its UID, its files in the order of InstanceNumber, its SeriesDescription."""
 
     series_uid: str
     files: tuple[Path, ...]
@@ -86,7 +85,7 @@ def hang(volume: NDArray[Any], affine: NDArray[Any], plane: str) -> tuple[NDArra
         plane: axial, sagittal or coronal.
 
     Returns:
-        frames, shape (slices, rows, columns); affine, float64, shape (4, 4), (column, row, slice, 1) -> mm, LPS+.
+        frames, shape (slices, rows, columns); affine, float64, shape (4, 4), (column, row, slice) -> LPS+ mm.
 
     Raises:
         ValueError: the volume has not 3 dimensions or the plane is unknown.
@@ -125,15 +124,15 @@ def write_series(
     name: Callable[[int], str] = "IM{:06d}".format,
     first_file: int = 1,
 ) -> WrittenSeries:
-    """Write one series: the volumes of `acquired` one after the other (b-values, or the planes of a localizer).
+    """Write one series: the volumes of `acquired` one after the other (b-values, or planes of a localizer).
 
     Args:
         acquired: one or more volumes.
         folder: is made where it is missing; existing files of the same name are replaced.
         study: what the series shares with the others.
         number: SeriesNumber.
-        overrides: DICOM keyword -> value put in every instance last; None removes the attribute. This is how a
-            header is made to lie.
+        overrides: DICOM keyword -> value put in every instance last; None removes the attribute.
+            This is how a header is made to lie.
         name: file name of the n-th file, n from `first_file` on.
         first_file: number of the first file, so that series can share a folder.
 
@@ -167,7 +166,7 @@ def write_series(
 
 
 def _rescale(acquired: Sequence[Acquired]) -> tuple[float, float]:
-    """RescaleSlope and RescaleIntercept shared by all volumes of a series; a map in physical units keeps its units."""
+    """RescaleSlope and RescaleIntercept shared by all volumes of a series; an ADC map keeps its unit."""
     low = min(float(item.volume.min()) for item in acquired)
     high = max(float(item.volume.max()) for item in acquired)
     intercept = min(0.0, low)

@@ -1,7 +1,7 @@
-"""What a scanner would write into the header of each kind of series, in three generic spellings; reads and writes nothing.
+"""What a scanner would write into the header of each kind of series, in three generic spellings; no files.
 
-Source: values commonly seen in public series (ScanningSequence, SequenceVariant, ImageType); the three styles are
-spellings of names, not imitations of a maker: the Manufacturer of every simulated series says that there was none.
+Source: values commonly seen in public series (ScanningSequence, SequenceVariant, ImageType); the three styles
+are spellings of names, not imitations of a maker: the Manufacturer of every simulated series names none.
 """
 
 from __future__ import annotations
@@ -153,7 +153,7 @@ _TECHNIQUES: Mapping[str, Technique] = {
 
 
 def technique(kind: str) -> Technique:
-    """Technique of a kind of series; a kind outside the table is named by its own key and coded as gradient echo."""
+    """Technique of a kind of series; one outside the table is named by its key and coded as gradient echo."""
     for key in (kind, kind.split("_")[0]):
         if key in _TECHNIQUES:
             return _TECHNIQUES[key]
@@ -178,7 +178,7 @@ def description(protocol: Protocol, style: str) -> str:
 
 
 def protocol_name(protocol: Protocol, style: str) -> str:
-    """ProtocolName (0018,1030): the title style gives the whole study one name, the others repeat the description."""
+    """ProtocolName (0018,1030): one name for the whole study in the title style, else the description."""
     return "BRAIN ROUTINE" if style == "title" else description(protocol, style)
 
 
@@ -192,18 +192,16 @@ def image_type(protocol: Protocol, style: str, b_value: float | None) -> list[st
     values = list(technique(protocol.kind).image_type)
     if b_value and values[-2:] == ["DIFFUSION", "NONE"]:
         values[-1] = "TRACEW"
-    return (
-        values if style == "underscore" else [*values[:2], *(["ADC"] if values[-1] == "ADC" else ["OTHER"])]
-    )
+    if style == "underscore":
+        return values
+    return [*values[:2], "ADC" if values[-1] == "ADC" else "OTHER"]
 
 
 def sequence_name(protocol: Protocol, style: str, b_value: float | None) -> str:
     """SequenceName (0018,0024), empty where the style writes none."""
     name = technique(protocol.kind).sequence_name
-    if style != "underscore" or not name:
+    if style != "underscore":
         return ""
-    return (
-        f"{name}{b_value:.0f}{'t' if b_value else ''}"
-        if name.endswith("_b") and b_value is not None
-        else name
-    )
+    if name.endswith("_b") and b_value is not None:
+        return f"{name}{b_value:.0f}{'t' if b_value else ''}"
+    return name

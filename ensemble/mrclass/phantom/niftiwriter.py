@@ -1,4 +1,4 @@
-"""Simulated volumes -> compressed NIfTI files (int16 with a slope), byte for byte the same for the same volume.
+"""Simulated volumes -> compressed NIfTI files (int16 with a slope), same volume, same bytes.
 
 Source: NIfTI-1 (scl_slope, sform); the affine is RAS+ already.
 """
