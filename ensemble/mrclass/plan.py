@@ -1,0 +1,111 @@
+"""Decides what is left to do: found series and the ledger in, series with the heads of their rows out.
+
+Reads file sizes, writes nothing. Source: design.md, "A run is a ledger".
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mrclass.errors import UsageError
+from mrclass.ledger import FILE_NAME, STATUSES, Ledger
+
+LOCK = ".lock"
+
+
+def check_paths(paths: Sequence[Path], out: Path) -> list[Path]:
+    """Absolute named paths, each there, none of them OUT itself or inside it.
+
+    Raises:
+        UsageError: one is not.
+    """
+    if not paths:
+        raise UsageError("No PATH was named; name a folder of DICOM files, or NIfTI files.")
+    place = out.resolve()
+    for path in paths:
+        if not path.exists():
+            raise UsageError(f"{path} does not exist.")
+        if path.resolve() == place or place in path.resolve().parents:
+            raise UsageError(f"{path} lies in the output folder {out}; name another folder with -o.")
+    return [Path(os.path.abspath(path)) for path in paths]
+
+
+def check_out(out: Path) -> None:
+    """Make sure that OUT is new, empty, or a run's folder.
+
+    Raises:
+        UsageError: it is a file, or holds something else.
+    """
+    if out.exists() and not out.is_dir():
+        raise UsageError(f"{out} is a file; -o names a folder.")
+    if out.is_dir() and not (out / FILE_NAME).is_file():
+        others = [path.name for path in out.iterdir() if path.name != LOCK]
+        if others:
+            raise UsageError(
+                f"{out} is not empty ({others[0]} ...) and holds no run; name a new folder with -o."
+            )
+
+
+@dataclass(frozen=True)
+class Item:
+    """One series to do, and the series part of its rows."""
+
+    series: Any
+    head: dict[str, Any]
+
+
+def make(found: Sequence[Any], roots: Sequence[Path], book: Ledger, retry: bool) -> list[Item]:
+    """Series that the ledger does not hold, or holds with other files than there are now."""
+    done = book.done_keys(("done", "skipped") if retry else STATUSES)
+    plan = []
+    for series in found:
+        key = book.series_key(series.key)
+        size = fingerprint(series.files)
+        if done.get(key) == size:
+            continue
+        root, source = locate(series.files, roots)
+        header = series.header or {}
+        head = {
+            "series_key": key,
+            "series_uid": book.uid(series.series_uid or ""),
+            "study_uid": book.uid(series.study_uid or ""),
+            "patient": book.patient(series.patient_key or ""),
+            "source": source,
+            "n_files": len(series.files),
+            "kind": series.kind,
+            "modality": str(header.get("Modality") or ""),
+            "manufacturer": str(header.get("Manufacturer") or ""),
+            "description": str(header.get("SeriesDescription") or ""),
+            "root": str(root),
+            "fingerprint": size,
+        }
+        plan.append(Item(series, head))
+    return plan
+
+
+def fingerprint(files: Sequence[Path]) -> str:
+    """Number and total size of the files: tells whether a series has changed since."""
+    size = 0
+    for file in files:
+        try:
+            size += os.stat(file).st_size
+        except OSError:
+            continue  # gone meanwhile: the number of files still counts it, the worker gives the reason
+    return f"{len(files)} files, {size} bytes"
+
+
+def locate(files: Sequence[Path], roots: Sequence[Path]) -> tuple[Path, str]:
+    """Folder of the named PATH, and where the series lies below it: its file, or the folder of its files."""
+    if not files:
+        return roots[0], ""
+    absolute = [os.path.abspath(file) for file in files]
+    place = Path(absolute[0] if len(absolute) == 1 else os.path.commonpath(absolute))
+    for root in roots:
+        base = root if root.is_dir() else root.parent
+        if place == root or base in place.parents or base == place:
+            return base, place.relative_to(base).as_posix()
+    return place.parent, place.name

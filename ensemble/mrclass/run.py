@@ -1,0 +1,279 @@
+"""A tree of files -> plan -> workers -> ledger -> pages: what `mrclass classify` does, and how it resumes.
+
+Reads the named paths, writes only below OUT. Source: design.md, "A run is a ledger".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import re
+import shutil
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mrclass import __version__, ledger, plan
+from mrclass.crew import Crew, Setup, cores
+from mrclass.errors import MRClassError, UsageError
+from mrclass.ledger import Ledger
+from mrclass.members import find_bundles, read_cards
+from mrclass.worker import Outcome, Rooms
+
+THUMBNAILS = "thumbnails"
+LOG = "errors.log"
+_SCRATCH = ".scratch"
+# A worker holds torch and six networks, about a gigabyte: beyond this many, memory decides, and --jobs says.
+_MAX_DEFAULT_JOBS = 4
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run leaves behind.
+
+    Attributes:
+        rows: all rows of the ledger, in the order of the report.
+        run: command, versions and totals, as in run.json.
+        page: the report.
+        new: number of series finished by this call.
+    """
+
+    rows: list[dict[str, Any]]
+    run: dict[str, Any]
+    page: Path
+    new: int
+
+    @property
+    def unreadable(self) -> int:
+        """Number of rows that could not be read."""
+        return sum(row["status"] == "unreadable" for row in self.rows)
+
+
+def _scan(paths: Sequence[Path], exclude: Sequence[Path]) -> Any:
+    from mrclass.dicom import scan
+
+    return scan(paths, exclude=exclude)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def classify(
+    paths: Sequence[Path],
+    out: Path,
+    *,
+    bundles: Path | None = None,
+    members: Mapping[str, Path] | None = None,
+    jobs: int | None = None,
+    device: str = "cpu",
+    timeout_s: float = 300.0,
+    keep_identifiers: bool = False,
+    retry: bool = False,
+    command: str = "",
+    say: Callable[[str], None] = _say,
+    scan: Callable[[Sequence[Path], Sequence[Path]], Any] = _scan,
+    rooms: Rooms | None = None,
+) -> Result:
+    """Classify every series below some paths into OUT; what OUT holds already is not done again.
+
+    Args:
+        paths: folders or files.
+        out: folder of the run; made when missing.
+        bundles: folder of the bundles; see `members.find_bundles` for the default.
+        members: label -> bundle folder that serves it in place of the one in `bundles`.
+        jobs: worker processes; by default one per core, four at most.
+        device: of the networks, as torch names it.
+        timeout_s: time limit for one series, in seconds.
+        keep_identifiers: whether OUT holds real UIDs and patient keys.
+        retry: whether series that could not be read are tried once more.
+        command: the command line, for run.json.
+        say: takes one line of talk.
+        scan, rooms: the intake and the rooms of a worker; tests put light doubles here.
+
+    Raises:
+        UsageError: a path is missing, OUT is no place for a run, or OUT was begun with other members.
+        LedgerError: the ledger in OUT is unusable.
+        BundleError: a bundle cannot serve.
+        KeyboardInterrupt: the run was interrupted; its text says what is kept and how to go on.
+    """
+    started = time.monotonic()
+    checked = plan.check_paths(paths, out)
+    cards = [] if rooms is not None else read_cards(folder := find_bundles(bundles), members or {})
+    setup = Setup(
+        rooms=rooms or Rooms(),
+        bundles="" if rooms is not None else str(folder.resolve()),
+        members={label: str(Path(path).resolve()) for label, path in (members or {}).items()},
+        device=device,
+        threads=1,
+        scratch=(out / _SCRATCH).resolve(),
+        timeout_s=timeout_s,
+    )
+    plan.check_out(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with _locked(out), Ledger(out / ledger.FILE_NAME, keep_identifiers=keep_identifiers) as book:
+        if cards:
+            _agree_on_members(book, out, {c.name: {"version": c.version, "sha256": c.sha256} for c in cards})
+        new, intake, todo = 0, None, []
+        try:
+            intake = scan(checked, [out])
+            if not intake.series:
+                raise MRClassError(_nothing_found(paths, len(intake.files)))
+            todo = plan.make(intake.series, checked, book, retry)
+            workable = [item for item in todo if item.series.status_hint == "ok"]
+            _announce(say, len(intake.series), len(todo), out)
+            for item in todo:
+                if item.series.status_hint != "ok":
+                    _write(book, item, Outcome(item.series.status_hint, item.series.skip_reason or ""), out)
+                    new += 1
+            for item, outcome in _classified(workable, setup, jobs, book, out):
+                _write(book, item, outcome, out)
+                new += 1
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"Interrupted: {len(book.done_keys())} series are done and kept in {out}; "
+                "run the same command again to go on."
+            ) from None
+        finally:
+            shutil.rmtree(out / _SCRATCH, ignore_errors=True)
+        run_facts = {
+            "command": command,
+            "paths": [str(path) for path in paths],
+            "device": device,
+            "keep_identifiers": keep_identifiers,
+            "seconds": round(time.monotonic() - started, 2),
+            "new_series": new,
+            "files": len(intake.files),
+            "files_in_no_series": sum(note.series_key is None for note in intake.files),
+        }
+        book.set_meta("run", run_facts)
+        book.set_meta("cards", {c.name: {"label": c.label, "threshold": c.threshold} for c in cards})
+        return write_pages(book, out, new)
+
+
+def write_pages(book: Ledger, out: Path, new: int = 0) -> Result:
+    """Write run.json, the tables and the report of a ledger; `mrclass report` calls this alone."""
+    from mrclass import report
+    from mrclass.report.series import ordered
+
+    rows = [dict(row) for row in ordered(book.rows())]
+    cards = book.meta("cards", {})
+    run = {
+        **book.meta("run", {}),
+        "mrclass": __version__,
+        "python": platform.python_version(),
+        "members": {
+            name: {**entry, **cards.get(name, {})} for name, entry in book.meta("members", {}).items()
+        },
+        "totals": totals(rows),
+    }
+    (out / "run.json.part").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
+    os.replace(out / "run.json.part", out / "run.json")
+    known = {name for row in rows for name in row["thumbnails"]}
+    # Others are left by a series that was done anew, or by a kill between picture and commit.
+    for path in (out / THUMBNAILS).glob("*"):
+        if f"{THUMBNAILS}/{path.name}" not in known and re.fullmatch(r"\d+\.(webp|png)", path.name):
+            path.unlink()
+    return Result(rows, run, report.write(out, rows, run), new)
+
+
+def totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Numbers of series and rows by status, label and verdict."""
+    return {
+        "series": len({row["series_key"] for row in rows}),
+        "rows": len(rows),
+        "status": dict(Counter(row["status"] for row in rows)),
+        "label": dict(Counter(row["label"] for row in rows if row["label"])),
+        "verdict": dict(Counter(row["verdict"] for row in rows if row["verdict"])),
+        "conflict": sum(bool(row["conflict"]) for row in rows),
+    }
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Hold OUT for this process; the system lets go of it however the process ends."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: two runs into one folder are not kept apart there
+        yield
+        return
+    with open(out / plan.LOCK, "w", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UsageError(
+                f"Another run is writing to {out}; wait for its end or name another folder."
+            ) from None
+        shutil.rmtree(out / _SCRATCH, ignore_errors=True)  # left by a run that was killed
+        yield
+
+
+def _agree_on_members(book: Ledger, out: Path, versions: Mapping[str, Mapping[str, str]]) -> None:
+    before = book.meta("members")
+    if before is None:
+        book.set_meta("members", versions)
+    elif before != versions:
+        changed = sorted(name for name in {*before, *versions} if before.get(name) != versions.get(name))
+        raise UsageError(
+            f"{out} was begun with other bundles ({', '.join(changed)} differ in version or weights), and "
+            "one table must not mix two; name a new output folder."
+        )
+
+
+def _nothing_found(paths: Sequence[Path], n_files: int) -> str:
+    named = ", ".join(str(path) for path in paths)
+    found = f"{n_files} files, none of them an image" if n_files else "no files"
+    return f"Nothing to classify in {named}: {found}."
+
+
+def _announce(say: Callable[[str], None], found: int, todo: int, out: Path) -> None:
+    if not todo:
+        say(f"Nothing to do: all {found} series are in {out} already.")
+    elif todo < found:
+        say(f"{found} series found, {found - todo} of them done before; {todo} to go.")
+    else:
+        say(f"{found} series found.")
+
+
+def _classified(
+    items: Sequence[plan.Item], setup: Setup, jobs: int | None, book: Ledger, out: Path
+) -> Iterator[tuple[plan.Item, Outcome]]:
+    """Outcomes as the workers send them, behind a progress bar where somebody watches."""
+    if not items:
+        return
+    from tqdm import tqdm
+
+    workers = min(jobs or min(cores(), _MAX_DEFAULT_JOBS), len(items))
+    setup = Setup(**{**vars(setup), "threads": max(1, cores() // workers)})
+    with Crew(setup, workers) as crew:
+        _agree_on_members(book, out, crew.wait_ready())
+        bar = tqdm(total=len(items), unit="series", file=sys.stderr, disable=not sys.stderr.isatty(), delay=1)
+        with bar:
+            for place, outcome in crew.results([item.series for item in items]):
+                yield items[place], outcome
+                bar.update()
+
+
+def _write(book: Ledger, item: plan.Item, outcome: Outcome, out: Path) -> None:
+    """Put one series into the ledger, its pictures beside it, and what nobody foresaw into the log."""
+
+    def picture(row_id: int, place: int) -> list[str]:
+        given = outcome.pictures[place]
+        if given is None:
+            return []
+        data, suffix = given
+        (out / THUMBNAILS).mkdir(exist_ok=True)
+        (out / THUMBNAILS / f"{row_id}{suffix}").write_bytes(data)
+        return [f"{THUMBNAILS}/{row_id}{suffix}"]
+
+    head = {**item.head, "status": outcome.status, "reason": outcome.reason}
+    book.finish(head, outcome.volumes, picture)
+    if outcome.trace:
+        with open(out / LOG, "a", encoding="utf-8") as log:
+            log.write(f"{item.head['source']}\n{outcome.trace}\n")

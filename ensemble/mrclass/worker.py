@@ -1,0 +1,166 @@
+"""What happens to one series: files -> volumes -> predictions -> parts of its rows; runs in a worker process.
+
+Reads the files of one series, writes only below the scratch folder it is given.
+Source: design.md, "DICOM to volumes is dcm2niix's work".
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mrclass.errors import SeriesError
+
+
+def _ensemble(bundles: str, members: Mapping[str, str], device: str) -> Any:
+    from mrclass.ensemble import Ensemble
+
+    return Ensemble.from_folder(bundles, members=dict(members), device=device)
+
+
+def _convert(series: Any, folder: Path, timeout_s: float) -> Sequence[Any]:
+    from mrclass.convert import convert
+
+    return convert(series, folder, timeout_s=timeout_s)
+
+
+def _header_label(header: dict[str, Any], sidecar: dict[str, Any] | None) -> Any:
+    from mrclass.header import header_label
+
+    return header_label(header, sidecar)
+
+
+def _verdict(header_label: Any, content_label: str) -> str:
+    from mrclass.header import verdict
+
+    return verdict(header_label, content_label)
+
+
+def _thumbnail(slices: Any, path: Path) -> Any:
+    from mrclass.report import thumbnail
+
+    return thumbnail(slices, path)
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """The rooms a worker goes through, as functions that a spawned process can import by name."""
+
+    ensemble: Callable[[str, Mapping[str, str], str], Any] = _ensemble
+    convert: Callable[[Any, Path, float], Sequence[Any]] = _convert
+    header_label: Callable[[dict[str, Any], dict[str, Any] | None], Any] = _header_label
+    verdict: Callable[[Any, str], str] = _verdict
+    thumbnail: Callable[[Any, Path], Any] = _thumbnail
+
+
+@dataclass
+class Outcome:
+    """What came of one series.
+
+    Attributes:
+        status: done | unreadable.
+        reason: one sentence where it is not done.
+        volumes: volume parts of its rows, JSON-able.
+        pictures: per volume the encoded thumbnail and its file suffix, or None.
+        trace: the traceback of an error that nobody foresaw, for the log.
+    """
+
+    status: str
+    reason: str = ""
+    volumes: list[dict[str, Any]] = field(default_factory=list)
+    pictures: list[tuple[bytes, str] | None] = field(default_factory=list)
+    trace: str = ""
+
+
+def process(series: Any, ensemble: Any, rooms: Rooms, scratch: Path, timeout_s: float) -> Outcome:
+    """Classify every volume of one series; a data problem is an outcome with a reason, never an exception.
+
+    Args:
+        series: a `Series` of the intake.
+        ensemble: what `rooms.ensemble` returned.
+        rooms: the rooms to go through.
+        scratch: existing folder for temporary files; left as it was found.
+        timeout_s: time limit of the conversion, in seconds.
+    """
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    outcome = Outcome("done")
+    try:
+        started = time.perf_counter()
+        volumes = rooms.convert(series, folder, timeout_s)
+        share = (time.perf_counter() - started) / max(1, len(volumes))
+        for volume in volumes:
+            row, picture = _one_volume(volume, series, ensemble, rooms, folder, share)
+            outcome.volumes.append(row)
+            outcome.pictures.append(picture)
+        if not volumes:
+            outcome = Outcome("unreadable", "The converter made no volume of this series.")
+        elif all(row["status"] == "unreadable" for row in outcome.volumes):
+            outcome.status, outcome.reason = "unreadable", outcome.volumes[0]["reason"]
+    except SeriesError as error:
+        outcome = Outcome("unreadable", str(error))
+    except Exception as error:  # one series must never end a run; the traceback goes to the run's log
+        reason = f"Unforeseen {type(error).__name__}: {error} (traceback in errors.log)"
+        outcome = Outcome("unreadable", reason, trace=traceback.format_exc())
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+    if not outcome.volumes:
+        outcome.volumes, outcome.pictures = [_header_only(series, rooms)], [None]
+    return outcome
+
+
+def _one_volume(
+    volume: Any, series: Any, ensemble: Any, rooms: Rooms, folder: Path, convert_s: float
+) -> tuple[dict[str, Any], tuple[bytes, str] | None]:
+    """Volume part of a row, and its encoded thumbnail with its suffix."""
+    claimed = rooms.header_label(series.header, volume.sidecar)
+    row: dict[str, Any] = {
+        "status": "done",
+        "reason": "",
+        "volume_index": int(volume.index),
+        "volume_note": volume.note,
+        "shape": [int(n) for n in volume.shape],
+        "spacing": [round(float(mm), 4) for mm in volume.spacing],
+        "header_label": claimed.label or "",
+        "header_evidence": list(claimed.evidence),
+        "seconds": {"convert": convert_s},
+    }
+    try:
+        prediction = ensemble.predict(volume.path)
+    except SeriesError as error:
+        return {**row, "status": "unreadable", "reason": str(error)}, None
+    row |= {
+        "label": prediction.label,
+        "score": float(prediction.score),
+        "conflict": bool(prediction.conflict),
+        "candidates": list(prediction.candidates),
+        "votes": {name: int(votes) for name, votes in prediction.votes.items()},
+        "scores": {name: float(score) for name, score in prediction.scores.items()},
+        "slice_scores": {
+            name: [float(s) for s in scores] for name, scores in prediction.slice_scores.items()
+        },
+        "n_slices": int(prediction.n_slices),
+        "acquisition_plane": prediction.acquisition_plane,
+        "verdict": rooms.verdict(claimed, prediction.label),
+    }
+    started = time.perf_counter()
+    written = rooms.thumbnail(prediction.slices, folder / f"{volume.index}.webp")
+    path = written if isinstance(written, Path) else folder / f"{volume.index}.webp"
+    picture = (path.read_bytes(), path.suffix)
+    row["seconds"] |= {stage: float(s) for stage, s in prediction.seconds.items()}
+    row["seconds"]["thumbnail"] = time.perf_counter() - started
+    return row, picture
+
+
+def _header_only(series: Any, rooms: Rooms) -> dict[str, Any]:
+    """What the header claims about a series that gave no volume."""
+    try:
+        claimed = rooms.header_label(series.header, None)
+    except Exception:  # the reason already given is the one that matters; a second one would hide it
+        return {}
+    return {"header_label": claimed.label or "", "header_evidence": list(claimed.evidence)}
