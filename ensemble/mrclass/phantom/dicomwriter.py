@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
 from mrclass import __version__
 from mrclass.phantom import headers
 
 if TYPE_CHECKING:
-    from mrclass.phantom.acquire import Acquired
-    from mrclass.phantom.protocols import Protocol
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
+
+    from mrclass.phantom.acquire import Acquired
+    from mrclass.phantom.protocols import Protocol
 
 COMMENT = "Simulated by mrclass.phantom"
 #: No maker's name, and none whose first letters a converter takes for one (dcm2niix reads "Simulated"
@@ -210,12 +212,12 @@ def _instance(item: Acquired, study: Study, number: int, instance: int) -> Datas
     ds.ScanningSequence = list(technique.scanning)
     ds.SequenceVariant = list(technique.variant)
     ds.ScanOptions = list(technique.options) or ""
-    ds.MRAcquisitionType = technique.dimensions
+    ds.MRAcquisitionType = headers.acquisition_type(protocol)
     if sequence := headers.sequence_name(protocol, style, item.b_value):
         ds.SequenceName = sequence
     ds.RepetitionTime, ds.EchoTime = _ds(protocol.tr), _ds(protocol.te)
-    if protocol.ti is not None:
-        ds.InversionTime = _ds(protocol.ti)
+    if (inversion := headers.inversion_time(protocol)) is not None:
+        ds.InversionTime = _ds(inversion)
     ds.FlipAngle, ds.EchoTrainLength = _ds(protocol.flip), technique.echo_train
     ds.NumberOfAverages, ds.EchoNumbers = "1", 1
     ds.MagneticFieldStrength = _ds(protocol.field)

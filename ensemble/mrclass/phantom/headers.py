@@ -6,6 +6,7 @@ are spellings of names, not imitations of a maker: the Manufacturer of every sim
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -116,47 +117,109 @@ _TOF = Technique(("tof_fl3d", "3D TOF", "TOF_3D"), ("GR",), ("SP",), "3D", "*fl3
 _LOCALIZER = Technique(("localizer", "3-Plane Loc", "SURVEY"), ("GR",), ("SP", "OSP"), "2D", "*fl2d1")
 _EPI = Technique(("ep2d_bold", "fMRI EPI", "FE_EPI"), ("EP",), ("SK",), "2D", "*epfid2d1_64")
 _SPINE = Technique(
-    ("t2_tse_c-spine", "T2 FSE C-SPINE", "T2W_TSE_CSPINE"),
+    ("t2_tse_l-spine", "T2 FSE L-SPINE", "T2W_TSE_LSPINE"),
     ("SE",),
     ("SK",),
     "2D",
     "*tse2d1_17",
     echo_train=17,
-    body_part="CSPINE",
+    body_part="LSPINE",
 )
 
+_T2_3D = Technique(
+    ("t2_spc", "3D T2", "T2W_3D_VISTA"), ("SE",), ("SK",), "3D", "*spc3d1_141ns", echo_train=141
+)
+_FLAIR_3D = Technique(
+    ("t2_spc_da-fl", "3D T2 FLAIR", "FLAIR_3D"),
+    ("SE", "IR"),
+    ("SK",),
+    "3D",
+    "*spcir_278ns",
+    options=("IR",),
+    echo_train=278,
+)
+_FA = Technique(
+    ("ep2d_diff_FA", "Fractional Anisotropy", "FA"),
+    ("EP",),
+    ("SK", "SP"),
+    "2D",
+    "",
+    ("DERIVED", "PRIMARY", "DIFFUSION", "FA"),
+)
+_PERFUSION = Technique(
+    ("pasl_relCBF", "ASL CBF", "ASL_CBF"), ("EP",), ("SK",), "2D", "", ("DERIVED", "PRIMARY", "ASL", "RELCBF")
+)
+_M0 = Technique(("pasl_M0", "ASL M0", "ASL_M0"), ("EP",), ("SK",), "2D", "*epfid2d1_64")
+_FIELDMAP = Technique(
+    ("gre_field_mapping", "B0 map", "B0_MAP"),
+    ("GR",),
+    ("SP",),
+    "2D",
+    "*fm2d2r",
+    ("ORIGINAL", "PRIMARY", "P", "ND"),
+)
+_PHASE = Technique(
+    ("swi3d_Pha", "SWAN phase", "SWI_PHASE"),
+    ("GR",),
+    ("SP", "OSP"),
+    "3D",
+    "*swi3d1r",
+    ("ORIGINAL", "PRIMARY", "P", "ND"),
+)
+_MINIP = Technique(
+    ("swi3d_mIP", "SWAN mIP", "SWI_MINIP"),
+    ("GR",),
+    ("SP", "OSP"),
+    "3D",
+    "*swi3d1r",
+    ("DERIVED", "PRIMARY", "MNIP", "SWI", "NORM"),
+)
+_MIP = Technique(
+    ("tof_fl3d_MIP", "MIP TOF", "TOF_MIP"),
+    ("GR",),
+    ("SP",),
+    "3D",
+    "*fl3d1r",
+    ("DERIVED", "SECONDARY", "MPR", "MIP", "NORM"),
+)
+_NOISE = Technique(("noise", "NOISE", "NOISE_SCAN"), ("SE",), ("NONE",), "2D", "")
+
 _TECHNIQUES: Mapping[str, Technique] = {
-    "t1w": _T1_SE,
     "t1w_se": _T1_SE,
     "t1w_gre": _T1_GRE,
     "t1w_mprage": _MPRAGE,
-    "t1ce": _T1_SE,
+    "t1w_flair": _T1_FLAIR,
     "t1ce_se": _T1_SE,
     "t1ce_gre": _T1_GRE,
     "t1ce_mprage": _MPRAGE,
-    "t1flair": _T1_FLAIR,
-    "t1_flair": _T1_FLAIR,
     "t2w": _T2,
+    "t2w_3d": _T2_3D,
     "flair": _FLAIR,
+    "flair_3d": _FLAIR_3D,
     "dwi": _DWI,
     "adc": _ADC,
     "swi": _SWI,
     "t2star": _T2STAR,
-    "t2s": _T2STAR,
     "pd": _PD,
     "tof": _TOF,
+    "mip": _MIP,
+    "minip": _MINIP,
+    "phase": _PHASE,
+    "epi": _EPI,
+    "m0": _M0,
+    "perfusion": _PERFUSION,
+    "fa": _FA,
+    "fieldmap": _FIELDMAP,
     "localizer": _LOCALIZER,
     "spine": _SPINE,
-    "epi": _EPI,
-    "fmri": _EPI,
+    "noise": _NOISE,
 }
 
 
 def technique(kind: str) -> Technique:
     """Technique of a kind of series; one outside the table is named by its key and coded as gradient echo."""
-    for key in (kind, kind.split("_")[0]):
-        if key in _TECHNIQUES:
-            return _TECHNIQUES[key]
+    if kind in _TECHNIQUES:
+        return _TECHNIQUES[kind]
     spaced = kind.replace("_", " ")
     return Technique((kind, spaced, kind.upper()), ("GR",), ("NONE",), "2D", "")
 
@@ -170,7 +233,9 @@ def description(protocol: Protocol, style: str) -> str:
     if style not in STYLES:
         raise ValueError(f"{style!r} is not a style of headers; choose one of: {', '.join(STYLES)}")
     word = technique(protocol.kind).words[STYLES.index(style)]
-    suffix = _AGENT_SUFFIX[style] if protocol.contrast_agent else ""
+    suffix = (
+        _AGENT_SUFFIX[style] if protocol.label == "t1ce" else ""
+    )  # others keep their name after the agent
     plane = _PLANE_WORDS[style][protocol.plane]
     if protocol.kind == "localizer":  # named once for its three planes
         return word + suffix
@@ -205,3 +270,22 @@ def sequence_name(protocol: Protocol, style: str, b_value: float | None) -> str:
     if name.endswith("_b") and b_value is not None:
         return f"{name}{b_value:.0f}{'t' if b_value else ''}"
     return name
+
+
+def acquisition_type(protocol: Protocol) -> str:
+    """MRAcquisitionType (0018,0023): what the technique says; thin slices without gap are always 3D."""
+    thin = protocol.gap == 0 and protocol.thickness < 2
+    return "3D" if thin else technique(protocol.kind).dimensions
+
+
+def inversion_time(protocol: Protocol) -> float | None:
+    """InversionTime in ms; where the protocol leaves it open (ti <= 0), the one that nulls CSF.
+
+    Source: zero of 1 - 2 exp(-TI/T1) + exp(-TR/T1).
+    """
+    if protocol.ti is None or protocol.ti > 0:
+        return protocol.ti
+    from mrclass.phantom.tissues import INDEX, TABLE
+
+    t1 = 1000.0 * TABLE[INDEX["csf"]].t1[0 if protocol.field < 2 else 1]
+    return round(t1 * (math.log(2) - math.log1p(math.exp(-protocol.tr / t1))))

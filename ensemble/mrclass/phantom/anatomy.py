@@ -1,0 +1,180 @@
+"""Subjects of the simulator: a brain (MNI152 tissue maps or a given stripped T1w volume) in a synthetic head, with vessels, lesions and a deformation.
+
+Reads nilearn's packaged MNI152 maps or NIfTI files the user names; writes nothing.
+Source: ICBM 152 nonlinear 2009a tissue probability maps as packaged by nilearn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+
+from mrclass.errors import VolumeError
+from mrclass.phantom.head import BRAIN, ORIGIN, SHAPE, dress, ellipsoid
+from mrclass.phantom.tissues import INDEX
+from mrclass.phantom.vessels import add_lesions, add_vessels
+
+LESIONS = ("tumour", "stroke", "wm_lesions", "bleed", "cavity")
+_DEEP = {  # MNI mm: centre of the right one, radii
+    "deep_grey": [((13, 10, 10), (5, 10, 9)), ((26, 4, 2), (6, 14, 9)), ((11, -18, 8), (8, 12, 9))],
+    "iron": [((20, -2, -1), (4, 7, 5)), ((5, -20, -8), (3, 3, 3)), ((9, -17, -12), (4, 5, 3)), ((14, -57, -34), (6, 6, 4))],
+}
+
+
+@dataclass
+class Anatomy:
+    """One subject.
+
+    Attributes:
+        labels: uint8, shape SHAPE, tissue indices; 255 where `soft` says.
+        soft: uint8, shape (3, *SHAPE), CSF, grey and white matter in 1/255.
+        linear: float64 (3, 3), head mm -> grid mm, the subject's size, shear and pose.
+        shifts: float32 (3, 7, 7, 7), smooth displacement in mm over the grid.
+        seed: of this subject; names its tissue jitter.
+        lesions: kinds present.
+    """
+
+    labels: np.ndarray
+    soft: np.ndarray
+    linear: np.ndarray
+    shifts: np.ndarray
+    seed: int
+    lesions: tuple[str, ...] = ()
+    meta: dict[str, str] = field(default_factory=dict)
+
+
+def _mni_maps() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Grey and white probability (0..1) and brain mask on the grid."""
+    from nilearn.datasets import load_mni152_gm_template, load_mni152_template, load_mni152_wm_template
+
+    maps = []
+    for load in (load_mni152_gm_template, load_mni152_wm_template, load_mni152_template):
+        image = load(resolution=1)
+        out = np.zeros(SHAPE, dtype=np.float32)
+        start = np.round(image.affine[:3, 3] - np.asarray(ORIGIN)).astype(int)
+        data = np.asarray(image.dataobj, dtype=np.float32)
+        out[tuple(slice(s, s + n) for s, n in zip(start, data.shape, strict=True))] = data
+        maps.append(out)
+    return maps[0], maps[1], maps[2] > 0.05
+
+
+def _volume_maps(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Grey and white fractions and brain mask from a skull-stripped T1w volume, scaled by its bounding box to the MNI brain.
+
+    Raises:
+        VolumeError: the file is no 3-D volume or its foreground does not look like a stripped brain.
+    """
+    import nibabel as nib
+
+    image = nib.as_closest_canonical(nib.load(path))
+    data = np.squeeze(np.asarray(image.dataobj, dtype=np.float32))
+    if data.ndim != 3:
+        raise VolumeError(f"{path} has {data.ndim} dimensions; an anatomy needs a 3-D T1w volume.")
+    mask = ndimage.binary_opening(data > 0.08 * np.percentile(data[data > 0], 95), iterations=2)
+    parts, n = ndimage.label(mask)
+    if n == 0:
+        raise VolumeError(f"{path} holds no foreground; an anatomy needs a skull-stripped T1w volume.")
+    mask = parts == 1 + np.argmax(ndimage.sum(mask, parts, np.arange(1, n + 1)))
+    mask = ndimage.binary_closing(mask, iterations=3)
+    spacing = np.asarray(image.header.get_zooms()[:3])
+    size = np.array([np.ptp(np.where(mask.any(axis=tuple({0, 1, 2} - {k})))[0]) + 1 for k in range(3)]) * spacing
+    if not ((size > 85) & (size < 230)).all():
+        raise VolumeError(f"{path}: foreground of {size.round()} mm; a stripped brain spans 85 to 230 mm.")
+    _, _, mni = _mni_maps()
+    matrix, offset = np.zeros(3), np.zeros(3)
+    for k in range(3):
+        axis = tuple({0, 1, 2} - {k})
+        a, b = (np.where(m.any(axis=axis))[0][[0, -1]] for m in (mni, mask))
+        matrix[k] = (b[1] - b[0]) / (a[1] - a[0])
+        offset[k] = b[0] - matrix[k] * a[0]
+    values = ndimage.affine_transform(data, np.diag(matrix), offset, SHAPE, order=1)
+    brain = ndimage.affine_transform(mask.astype(np.float32), np.diag(matrix), offset, SHAPE, order=1) > 0.5
+    return *_three_tissues(values, brain), brain
+
+
+def _three_tissues(values: np.ndarray, brain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Soft grey and white matter of a T1w brain: local means of three classes, linear mixing between neighbours."""
+    weight = ndimage.gaussian_filter(brain[::4, ::4, ::4].astype(np.float32), 7)
+    local = ndimage.gaussian_filter((values * brain)[::4, ::4, ::4], 7) / np.maximum(weight, 1e-3)
+    flat = ndimage.zoom(local, 4, order=1)[: SHAPE[0], : SHAPE[1], : SHAPE[2]]
+    ratio = values / np.maximum(flat, 1e-3)
+    sample = ratio[brain][::17]
+    centres = np.percentile(sample, [5, 45, 85])
+    for _ in range(30):
+        nearest = np.abs(sample[:, None] - centres[None]).argmin(1)
+        centres = np.array([sample[nearest == k].mean() if (nearest == k).any() else centres[k] for k in range(3)])
+    centres = np.sort(centres)
+    white = np.clip((ratio - centres[1]) / (centres[2] - centres[1]), 0, 1)
+    csf = np.clip((centres[1] - ratio) / (centres[1] - centres[0]), 0, 1)
+    return (np.clip(1 - white - csf, 0, 1) * brain).astype(np.float32), (white * brain).astype(np.float32)
+
+
+@lru_cache(maxsize=2)
+def _base(source: str) -> tuple[np.ndarray, np.ndarray]:
+    """(brain mask, soft maps) of a named source: 'mni152' or the path of a stripped T1w volume; deep grey is cut out later."""
+    grey, white, brain = _mni_maps() if source == "mni152" else _volume_maps(Path(source))
+    brain = ndimage.binary_closing(np.pad(brain, 6), iterations=5)[6:-6, 6:-6, 6:-6]
+    csf = np.clip(1 - grey - white, 0, 1) * brain
+    soft = np.stack([csf, grey * brain, white * brain])
+    soft = np.round(255 * soft / np.maximum(soft.sum(0), 1e-3)).astype(np.uint8)
+    return brain, soft
+
+
+def make_anatomy(
+    seed: int,
+    source: str = "mni152",
+    lesions: Sequence[str] | None = None,
+    stripped: bool = False,
+) -> Anatomy:
+    """One subject of the simulator; the same arguments give the same subject.
+
+    Args:
+        seed: of everything random in this subject.
+        source: "mni152", or the path of a skull-stripped T1w NIfTI volume.
+        lesions: kinds from LESIONS; None draws them (about half of the subjects are healthy).
+        stripped: remove everything outside the brain and its CSF.
+
+    Raises:
+        VolumeError: the named volume cannot serve as anatomy.
+    """
+    rng = np.random.default_rng([seed, 7])
+    brain, soft = _base(source)
+    labels = dress(brain, rng)
+    _write_deep_grey(labels, soft, rng)
+    add_vessels(labels, soft, rng)
+    if lesions is None:
+        odds = dict(zip(LESIONS, (0.22, 0.12, 0.22, 0.08, 0.06), strict=True))
+        lesions = tuple(kind for kind in LESIONS if rng.random() < odds[kind])
+    add_lesions(labels, soft, rng, lesions)
+    if stripped:
+        labels = np.where(ndimage.binary_dilation(brain, iterations=int(rng.integers(0, 3))), labels, 0).astype(np.uint8)
+    scale = rng.normal(1.0, 0.05) * np.exp(rng.normal(0, 0.03, 3))
+    angles = np.deg2rad(rng.normal(0, (5.0, 3.5, 3.5)))
+    linear = rotation(angles) @ np.diag(1 / scale) @ (np.eye(3) + rng.normal(0, 0.025, (3, 3)))
+    shifts = rng.normal(0, rng.uniform(1.0, 3.2), (3, 7, 7, 7)).astype(np.float32)
+    return Anatomy(labels, soft, linear, shifts, seed, tuple(lesions), {"source": Path(source).name})
+
+
+def _write_deep_grey(labels: np.ndarray, soft: np.ndarray, rng: np.random.Generator) -> None:
+    parenchyma = (labels == BRAIN) & (soft[0] < 110)
+    for name, shapes in _DEEP.items():
+        for (x, y, z), radii in shapes:
+            shift = rng.normal(0, 1.0, 3)
+            for side in (-1, 1):
+                centre = (side * x + shift[0], y + shift[1], z + shift[2])
+                mask = ellipsoid(centre, radii) & parenchyma
+                labels[mask] = INDEX[name]
+
+
+def rotation(angles: np.ndarray) -> np.ndarray:
+    """Rotation matrix about x, y and z by angles in radians."""
+    (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
+    about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
+    about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])
+    about_z = np.array([[cz, -sz, 0], [sz, cz, 0], [0, 0, 1]])
+    return about_z @ about_y @ about_x

@@ -1,0 +1,226 @@
+"""Sequence protocols of clinical brain MR, drawn at random per kind; reads and writes nothing.
+
+Source: parameter ranges of routine protocols at 1.5 and 3 T as vendors and consensus papers state them (for example the brain tumour
+imaging protocol); widened, because archives are wider than consensus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+PLANES = ("axial", "sagittal", "coronal")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How one series is acquired.
+
+    Attributes:
+        kind: row of KINDS.
+        label: key of `mrclass.labels`.
+        field: tesla.
+        plane: axial, sagittal or coronal.
+        spacing: in-plane mm of the stored image.
+        thickness, gap: slice profile and distance between slices, mm.
+        tr, te, ti: ms; ti None without inversion.
+        flip: degrees.
+        b_values: s/mm2, one volume each; empty without diffusion weighting.
+        contrast_agent: given before this series.
+        acquired: in-plane mm that was really acquired (>= spacing: the rest is interpolation).
+        fat: factor on the signal of fat (fat saturation < 1).
+        snr: signal of white matter over the standard deviation of the noise.
+        options: what else a kind needs.
+    """
+
+    kind: str
+    label: str
+    field: float
+    plane: str
+    spacing: float
+    thickness: float
+    gap: float
+    tr: float
+    te: float
+    ti: float | None
+    flip: float
+    b_values: tuple[float, ...] = ()
+    contrast_agent: bool = False
+    acquired: float = 1.0
+    fat: float = 1.0
+    snr: float = 40.0
+    options: dict[str, float] = field(default_factory=dict)
+
+
+Draw = Callable[[np.random.Generator, float], dict[str, object]]
+
+
+def _u(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(rng.uniform(low, high))
+
+
+def _fat_sat(rng: np.random.Generator, chance: float) -> float:
+    return _u(rng, 0.05, 0.4) if rng.random() < chance else 1.0
+
+
+def _t1_se(rng: np.random.Generator, f: float) -> dict[str, object]:
+    return dict(tr=_u(rng, 350, 850), te=_u(rng, 7, 22), flip=_u(rng, 65, 90), fat=_fat_sat(rng, 0.25))
+
+
+def _t1_mprage(rng: np.random.Generator, f: float) -> dict[str, object]:
+    ti = _u(rng, 650, 1100)
+    return dict(tr=_u(rng, max(1500, ti + 700), 2600), te=_u(rng, 2, 5), ti=ti, flip=_u(rng, 7, 15), fat=_u(rng, 0.35, 1))
+
+
+def _t1_gre(rng: np.random.Generator, f: float) -> dict[str, object]:
+    if rng.random() < 0.5:  # 2-D FLASH with a longer TR
+        return dict(tr=_u(rng, 150, 320), te=_u(rng, 2.5, 6), flip=_u(rng, 60, 85), fat=_fat_sat(rng, 0.2))
+    return dict(tr=_u(rng, 6, 26), te=_u(rng, 2, 6), flip=_u(rng, 12, 32), fat=_u(rng, 0.3, 1))
+
+
+def _t1_flair(rng: np.random.Generator, f: float) -> dict[str, object]:
+    return dict(tr=_u(rng, 1700, 2500), te=_u(rng, 8, 24), ti=_u(rng, 700, 900), flip=90.0)
+
+
+def _t2(rng: np.random.Generator, f: float) -> dict[str, object]:
+    return dict(tr=_u(rng, 2500, 7500), te=_u(rng, 75, 130), flip=_u(rng, 120, 180), fat=1.5 * _fat_sat(rng, 0.3))
+
+
+def _t2_3d(rng: np.random.Generator, f: float) -> dict[str, object]:
+    return dict(tr=_u(rng, 2000, 3500), te=_u(rng, 90, 240), flip=120.0, fat=_fat_sat(rng, 0.3))
+
+
+def _flair(rng: np.random.Generator, f: float) -> dict[str, object]:
+    return dict(tr=_u(rng, 5000, 11000), te=_u(rng, 75, 145), ti=-1.0, flip=150.0, fat=_fat_sat(rng, 0.6),
+                options={"null": _u(rng, 0.93, 1.06)})
+
+
+def _diffusion(rng: np.random.Generator, f: float) -> dict[str, object]:
+    b = float(rng.choice([500, 700, 800, 1000, 1000, 1000, 1500, 2000, 3000]))
+    return dict(tr=_u(rng, 3000, 9000), te=_u(rng, 60, 110), flip=90.0, b_values=(0.0, b), fat=_u(rng, 0.02, 0.25))
+
+
+def _swi(rng: np.random.Generator, f: float) -> dict[str, object]:
+    te = _u(rng, 26, 42) if f < 2 else _u(rng, 14, 28)
+    return dict(tr=_u(rng, 27, 60), te=te, flip=_u(rng, 8, 20), fat=_u(rng, 0.4, 1))
+
+
+def _t2star(rng: np.random.Generator, f: float) -> dict[str, object]:
+    return dict(tr=_u(rng, 450, 1000), te=_u(rng, 14, 30), flip=_u(rng, 15, 30), fat=_u(rng, 0.5, 1))
+
+
+def _pd(rng: np.random.Generator, f: float) -> dict[str, object]:
+    return dict(tr=_u(rng, 2000, 5000), te=_u(rng, 8, 32), flip=150.0, fat=1.3 * _fat_sat(rng, 0.3))
+
+
+def _tof(rng: np.random.Generator, f: float) -> dict[str, object]:
+    return dict(tr=_u(rng, 20, 35), te=_u(rng, 2.5, 7), flip=_u(rng, 15, 30), fat=_u(rng, 0.3, 0.9))
+
+
+def _epi(rng: np.random.Generator, f: float) -> dict[str, object]:
+    return dict(tr=_u(rng, 1000, 3500), te=_u(rng, 20, 50), flip=_u(rng, 55, 90), fat=_u(rng, 0.02, 0.3))
+
+
+def _m0(rng: np.random.Generator, f: float) -> dict[str, object]:
+    return dict(tr=_u(rng, 4000, 9000), te=_u(rng, 8, 30), flip=90.0, fat=_u(rng, 0.05, 0.5))
+
+
+def _localizer(rng: np.random.Generator, f: float) -> dict[str, object]:
+    return dict(tr=_u(rng, 4, 10), te=_u(rng, 1.5, 5), flip=_u(rng, 25, 60))
+
+
+def _fieldmap(rng: np.random.Generator, f: float) -> dict[str, object]:
+    return dict(tr=_u(rng, 400, 700), te=_u(rng, 4, 8), flip=_u(rng, 50, 65))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A row of the protocol table: how often each geometry occurs and which timings are drawn."""
+
+    label: str
+    draw: Draw
+    geometry: str  # stack | volume | epi | thin
+    snr: tuple[float, float] = (20.0, 90.0)
+    planes: tuple[float, float, float] = (0.6, 0.22, 0.18)
+    contrast_agent: float = 0.0  # share acquired after contrast agent
+
+
+KINDS: dict[str, Kind] = {
+    "t1w_se": Kind("t1w", _t1_se, "stack"),
+    "t1w_mprage": Kind("t1w", _t1_mprage, "volume", planes=(0.35, 0.5, 0.15)),
+    "t1w_gre": Kind("t1w", _t1_gre, "any"),
+    "t1w_flair": Kind("t1w", _t1_flair, "stack"),
+    "t1ce_se": Kind("t1ce", _t1_se, "stack", contrast_agent=1.0),
+    "t1ce_mprage": Kind("t1ce", _t1_mprage, "volume", planes=(0.5, 0.35, 0.15), contrast_agent=1.0),
+    "t1ce_gre": Kind("t1ce", _t1_gre, "any", contrast_agent=1.0),
+    "t2w": Kind("t2w", _t2, "stack"),
+    "t2w_3d": Kind("t2w", _t2_3d, "volume", planes=(0.4, 0.45, 0.15)),
+    "flair": Kind("flair", _flair, "stack", contrast_agent=0.1),
+    "flair_3d": Kind("flair", _flair, "volume", (15.0, 60.0), (0.4, 0.45, 0.15), 0.1),
+    "adc": Kind("adc", _diffusion, "epi", (14.0, 60.0), (0.9, 0.05, 0.05), 0.1),
+    "swi": Kind("swi", _swi, "thin", (12.0, 45.0), (0.97, 0.01, 0.02), 0.1),
+    "dwi": Kind("other", _diffusion, "epi", (10.0, 60.0), (0.9, 0.05, 0.05), 0.1),
+    "t2star": Kind("other", _t2star, "stack", planes=(0.85, 0.05, 0.1)),
+    "pd": Kind("other", _pd, "any"),
+    "tof": Kind("other", _tof, "thin", (10.0, 40.0), (0.95, 0.02, 0.03)),
+    "mip": Kind("other", _tof, "thin", (10.0, 40.0), (0.5, 0.2, 0.3)),
+    "minip": Kind("other", _swi, "thin", (12.0, 45.0), (0.97, 0.01, 0.02)),
+    "phase": Kind("other", _swi, "thin", (8.0, 45.0), (0.9, 0.05, 0.05)),
+    "epi": Kind("other", _epi, "epi", (15.0, 90.0), (0.85, 0.1, 0.05)),
+    "m0": Kind("other", _m0, "epi", (15.0, 90.0), (0.85, 0.1, 0.05)),
+    "perfusion": Kind("other", _m0, "epi", (3.0, 15.0), (0.9, 0.05, 0.05)),
+    "fa": Kind("other", _diffusion, "epi", (10.0, 40.0), (0.9, 0.05, 0.05)),
+    "fieldmap": Kind("other", _fieldmap, "epi", (10.0, 60.0), (0.85, 0.1, 0.05)),
+    "localizer": Kind("other", _localizer, "localizer", (8.0, 30.0), (0.34, 0.33, 0.33)),
+    "spine": Kind("other", _t2, "spine", (15.0, 60.0), (0.15, 0.75, 0.1)),
+    "noise": Kind("other", _m0, "any", (0.01, 0.5)),
+}
+
+
+def _geometry(style: str, rng: np.random.Generator) -> dict[str, float]:
+    """Draw spacing, thickness, gap and acquired resolution, all mm."""
+    if style == "any":
+        style = str(rng.choice(["stack", "volume"]))
+    if style == "volume":
+        iso = _u(rng, 0.8, 1.3)
+        return dict(spacing=iso, thickness=iso * _u(rng, 0.9, 1.4), gap=0.0, acquired=iso * _u(rng, 1, 1.2))
+    if style == "thin":
+        spacing = _u(rng, 0.4, 1.0)
+        return dict(spacing=spacing, thickness=_u(rng, 0.8, 2.6), gap=0.0, acquired=spacing * _u(rng, 1, 1.6))
+    if style == "epi":
+        acquired = _u(rng, 1.6, 3.8)
+        spacing = acquired / float(rng.choice([1, 1, 2]))
+        return dict(spacing=spacing, thickness=_u(rng, 2, 5.5), gap=_u(rng, 0, 1.2), acquired=acquired)
+    if style == "localizer":
+        return dict(spacing=_u(rng, 0.7, 1.1), thickness=_u(rng, 5, 10), gap=_u(rng, 0, 10), acquired=_u(rng, 1.2, 2.4))
+    spacing = _u(rng, 0.4, 1.0)
+    return dict(spacing=spacing, thickness=_u(rng, 2.5, 6), gap=_u(rng, 0, 1.6), acquired=spacing * _u(rng, 1, 1.5))
+
+
+def random_protocol(kind: str, rng: np.random.Generator, plane: str | None = None) -> Protocol:
+    """Draw a protocol of a kind.
+
+    Args:
+        kind: row of KINDS.
+        rng: source of the draw.
+        plane: fixed plane; None draws it with the kind's usual shares.
+
+    Raises:
+        ValueError: unknown kind or plane; the message lists the choices.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"{kind!r} is not a kind of series; choose one of: {', '.join(KINDS)}")
+    if plane is not None and plane not in PLANES:
+        raise ValueError(f"{plane!r} is not a plane; choose one of: {', '.join(PLANES)}")
+    row = KINDS[kind]
+    tesla = float(rng.choice([1.5, 3.0]))
+    chosen = plane or str(rng.choice(PLANES, p=row.planes))
+    drawn: dict[str, object] = dict(ti=None)
+    drawn.update(row.draw(rng, tesla))
+    drawn.update(_geometry(row.geometry, rng))
+    return Protocol(
+        kind=kind, label=row.label, field=tesla, plane=chosen, contrast_agent=bool(rng.random() < row.contrast_agent),
+        snr=float(np.exp(rng.uniform(*np.log(row.snr)))), **drawn,  # type: ignore[arg-type]
+    )
