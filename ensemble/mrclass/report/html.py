@@ -1,0 +1,203 @@
+"""Draws report.html, one self-contained page of a run, from the rows of the ledger; needs no network."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from mrclass import labels
+from mrclass.report import members as member_notes
+from mrclass.report.card import LONGEST_PATH, SYMBOLS, card, chip
+from mrclass.report.series import (
+    CONFLICT,
+    DISAGREE,
+    SKIPPED,
+    UNREADABLE,
+    Counts,
+    Row,
+    Series,
+    counts,
+    group,
+    member_order,
+    title,
+)
+from mrclass.report.text import clean, escape, score
+
+RESEARCH_USE_ONLY = "Research use only. Not a medical device."
+_LISTED = 12  # disagreements listed in the summary; the filter shows the rest
+_STATES = (DISAGREE, "agree", "header silent", CONFLICT, UNREADABLE, SKIPPED)
+_SORTS = (
+    ("order", "study"),
+    ("rank", "needs a look first"),
+    ("score", "lowest score first"),
+    ("label", "label"),
+    ("name", "description"),
+)
+
+
+def page(rows: Sequence[Row], run: Mapping[str, Any], folder: Path) -> str:
+    """Text of report.html.
+
+    Args:
+        rows: in the order of their cards.
+        run: command, version and times; every key may be missing.
+        folder: the run's folder, where the rows' thumbnails lie.
+    """
+    series = group(rows)
+    found = counts(series)
+    notes = member_notes.notes(rows, run)
+    bars = member_order(
+        [*(note.label for note in notes), *(name for row in rows for name in row.get("scores") or ())]
+    )
+    cards = "".join(card(one, index, bars, run, folder) for index, one in enumerate(series, start=1))
+    style, script = _asset("page.css"), _asset("page.js")
+    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    # Escaping keeps headers out of the markup; the policy would stop a script of theirs even if it did not.
+    policy = (
+        f"default-src 'none'; img-src 'self' file:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    )
+    named = clean(run.get("title")) or "MR-Class report"
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
+        f"<title>{escape(named)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+        '<a class="skip" href="#series">Skip to the series</a>\n'
+        f"{_head(named, found, run)}{_attention(series)}{_members(notes)}"
+        f"{_toolbar(found)}"
+        f'<main id="series" tabindex="-1" aria-label="Series">\n{cards}</main>\n'
+        '<p id="nothing" hidden>No series fits these filters.</p>\n'
+        f"<footer><p>{RESEARCH_USE_ONLY} The label comes from the image content; what the header claims stands"
+        " beside it. The tick on a bar is the member's threshold.</p></footer>\n"
+        f"<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def _asset(name: str) -> str:
+    return resources.files("mrclass.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _head(named: str, found: Counts, run: Mapping[str, Any]) -> str:
+    command = run.get("command")
+    said = " ".join(map(str, command)) if isinstance(command, (list, tuple)) else command
+    facts = [
+        ("version", run.get("mrclass") or run.get("version")),
+        ("started", run.get("started")),
+        ("finished", run.get("finished")),
+        ("command", said),
+    ]
+    shown = "".join(
+        f"<div><dt>{word}</dt><dd>{escape(value, LONGEST_PATH)}</dd></div>"
+        for word, value in facts
+        if clean(value)
+    )
+    totals = [("series", found.series), ("volumes", found.volumes)]
+    totals += [(state, found.tags[state]) for state in (DISAGREE, CONFLICT, UNREADABLE, SKIPPED)]
+    numbers = "".join(
+        f'<li class="{word if word in SYMBOLS and count else "plain"}"><b>{count}</b> {word}</li>'
+        for word, count in totals
+    )
+    shares = "".join(
+        f'<li style="--n:{found.tags[key]}" class="{key if key in labels.KEYS else "else"}">'
+        f"{chip(key)} {found.tags[key]}</li>"
+        for key in found.labels
+    )
+    return (
+        f'<header class="top"><div class="name"><h1>{escape(named)}</h1>'
+        f'<p class="research">{RESEARCH_USE_ONLY}</p></div>'
+        f'<div class="sums"><ul class="totals" aria-label="Totals">{numbers}</ul>'
+        f'<ul class="shares" aria-label="Series per label">{shares}</ul></div>'
+        f'<dl class="run">{shown}</dl></header>\n'
+    )
+
+
+def _attention(series: Sequence[Series]) -> str:
+    """Links to what deserves a look first: disagreements, then conflicts."""
+    flagged = sorted(
+        ((index, one) for index, one in enumerate(series, start=1) if one.rank <= 1),
+        key=lambda pair: pair[1].rank,
+    )
+    if not flagged:
+        return ""
+    items = []
+    for index, one in flagged[:_LISTED]:
+        row = next(
+            (row for row in one.rows if row.get("verdict") == DISAGREE or row.get("conflict")), one.rows[0]
+        )
+        if one.rank == 0:
+            header = labels.display(str(row.get("header_label") or ""))
+            why = f"≠ header {escape(header)}"
+        else:
+            why = "▲ conflict"
+        items.append(
+            f'<li><a href="#s{index}">{chip(str(row.get("label") or ""))}<b class="why">{why}</b>'
+            f'<span class="what">{escape(title(row), 80)}</span></a></li>'
+        )
+    more = len(flagged) - len(items)
+    rest = f"<p>and {more} more; filter by {DISAGREE} or {CONFLICT}.</p>" if more else ""
+    ranks = {one.rank for _, one in flagged}
+    reasons = ("image and header disagree", "several labels reach their thresholds")
+    why = "; ".join(reasons[rank] for rank in sorted(ranks))
+    listed = f"<ol>{''.join(items)}</ol>{rest}"
+    return f'<section class="attention"><h2>Look at these first: {why}</h2>{listed}</section>\n'
+
+
+def _members(notes: Sequence[member_notes.MemberNote]) -> str:
+    if not notes:
+        return ""
+    lines = "".join(
+        f"<tr><td>{chip(note.label)}</td><td>{escape(note.name)}</td><td>{escape(note.version) or '–'}</td>"
+        f"<td>{score(note.threshold)}</td><td>{note.rows}</td>"
+        f"<td><code>{escape(note.sha256) or '–'}</code></td></tr>"
+        for note in notes
+    )
+    several = len({note.name for note in notes}) < len(notes)
+    warning = (
+        '<p class="warning"><b>Rows of this run were made by different versions of a member.</b></p>'
+        if several
+        else ""
+    )
+    return (
+        f'<details class="members"{" open" if several else ""}>'
+        f"<summary>Members of the ensemble: versions, thresholds, hashes</summary>{warning}"
+        '<div class="wide"><table><thead><tr><th>label</th><th>member</th><th>version</th><th>threshold</th>'
+        "<th>volumes</th><th>sha256 of the weights</th></tr></thead>"
+        f"<tbody>{lines}</tbody></table></div></details>\n"
+    )
+
+
+def _toolbar(found: Counts) -> str:
+    """Search, order and filters; hidden until the script that makes them work has started."""
+    # Every label of the table, so that a filter stands in the same place in every report.
+    label_keys = member_order({*labels.KEYS, *found.labels})
+    by_label = "".join(_filter("label", key, labels.display(key), "", found.tags[key]) for key in label_keys)
+    by_state = "".join(_filter("state", tag, tag, SYMBOLS[tag], found.tags[tag]) for tag in _STATES)
+    sorts = "".join(f'<option value="{value}">{word}</option>' for value, word in _SORTS)
+    return (
+        '<div class="toolbar" role="search" hidden>'
+        '<div class="ask"><label><span>Search</span> <input type="search" id="query" autocomplete="off"'
+        ' spellcheck="false" placeholder="description, path, label, evidence" aria-keyshortcuts="/"></label>'
+        f'<label><span>Order</span> <select id="sort">{sorts}</select></label>'
+        f'<output id="shown" aria-live="polite">{found.series} series</output>'
+        '<button type="button" id="clear">Clear</button>'
+        '<p class="keys"><kbd>/</kbd> search <kbd>j</kbd><kbd>k</kbd> move <kbd>o</kbd> details'
+        " <kbd>Esc</kbd> clear</p></div>"
+        f'<div class="filters"><span role="group" aria-label="Labels">{by_label}</span>'
+        f'<span role="group" aria-label="States">{by_state}</span></div></div>\n'
+    )
+
+
+def _filter(kind: str, tag: str, word: str, symbol: str, count: int) -> str:
+    mark = f'<span aria-hidden="true">{symbol}</span> ' if symbol else ""
+    known = tag if tag in labels.KEYS else "else"
+    dot = f'<span class="dot {known}" aria-hidden="true"></span> ' if kind == "label" else ""
+    disabled = "" if count else " disabled"
+    return (
+        f'<button type="button" aria-pressed="false" data-kind="{kind}" data-tag="{escape(tag)}"{disabled}>'
+        f"{dot}{mark}{escape(word)} <b>{count}</b></button>"
+    )
