@@ -131,7 +131,7 @@ class Ledger:
 
     def patient(self, key: str) -> str:
         """Name shown for a patient: `P-` and ten hexadecimal digits; empty stays empty."""
-        return key if not key or self.keep_identifiers else "P-" + self._digest("patient", key).hex()[:10]
+        return key if not key else "P-" + self._digest("patient", key).hex()[:10]
 
     # ---- facts of the run
 

@@ -68,12 +68,12 @@ def make(found: Sequence[Any], roots: Sequence[Path], book: Ledger, retry: bool)
         if done.get(key) == size:
             continue
         root, source = locate(series.files, roots)
-        header = series.header or {}
+        header = series.header
         head = {
             "series_key": key,
-            "series_uid": book.uid(series.series_uid or ""),
-            "study_uid": book.uid(series.study_uid or ""),
-            "patient": book.patient(series.patient_key or ""),
+            "series_uid": book.uid(series.series_uid),
+            "study_uid": book.uid(series.study_uid),
+            "patient": series.patient_id if book.keep_identifiers else book.patient(series.patient_key),
             "source": source,
             "n_files": len(series.files),
             "kind": series.kind,

@@ -24,6 +24,7 @@ from mrclass.crew import Crew, Setup, cores
 from mrclass.errors import MRClassError, UsageError
 from mrclass.ledger import Ledger
 from mrclass.members import find_bundles, read_cards
+from mrclass.progress import bar
 from mrclass.worker import Outcome, Rooms
 
 THUMBNAILS = "thumbnails"
@@ -58,7 +59,8 @@ class Result:
 def _scan(paths: Sequence[Path], exclude: Sequence[Path]) -> Any:
     from mrclass.dicom import scan
 
-    return scan(paths, exclude=exclude)
+    with bar("headers") as progress:
+        return scan(paths, exclude=exclude, progress=progress)
 
 
 def _say(text: str) -> None:
@@ -247,17 +249,15 @@ def _classified(
     """Outcomes as the workers send them, behind a progress bar where somebody watches."""
     if not items:
         return
-    from tqdm import tqdm
-
     workers = min(jobs or min(cores(), _MAX_DEFAULT_JOBS), len(items))
     setup = Setup(**{**vars(setup), "threads": max(1, cores() // workers)})
     with Crew(setup, workers) as crew:
         _agree_on_members(book, out, crew.wait_ready())
-        bar = tqdm(total=len(items), unit="series", file=sys.stderr, disable=not sys.stderr.isatty(), delay=1)
-        with bar:
-            for place, outcome in crew.results([item.series for item in items]):
+        with bar("series") as progress:
+            progress(0, len(items))
+            for done, (place, outcome) in enumerate(crew.results([item.series for item in items]), 1):
                 yield items[place], outcome
-                bar.update()
+                progress(done, len(items))
 
 
 def _write(book: Ledger, item: plan.Item, outcome: Outcome, out: Path) -> None:

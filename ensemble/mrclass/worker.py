@@ -6,6 +6,7 @@ Source: design.md, "DICOM to volumes is dcm2niix's work".
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mrclass.errors import SeriesError
+from mrclass.errors import MRClassError, SeriesError
 
 
 def _ensemble(bundles: str, members: Mapping[str, str], device: str) -> Any:
@@ -98,11 +99,12 @@ def process(series: Any, ensemble: Any, rooms: Rooms, scratch: Path, timeout_s: 
             row, picture = _one_volume(volume, series, ensemble, rooms, folder, share)
             outcome.volumes.append(row)
             outcome.pictures.append(picture)
+        outcome.reason = "; ".join(getattr(series, "notes", ()))
         if not volumes:
             outcome = Outcome("unreadable", "The converter made no volume of this series.")
         elif all(row["status"] == "unreadable" for row in outcome.volumes):
             outcome.status, outcome.reason = "unreadable", outcome.volumes[0]["reason"]
-    except SeriesError as error:
+    except MRClassError as error:
         outcome = Outcome("unreadable", str(error))
     except Exception as error:  # one series must never end a run; the traceback goes to the run's log
         reason = f"Unforeseen {type(error).__name__}: {error} (traceback in errors.log)"
@@ -121,7 +123,6 @@ def _one_volume(
     claimed = rooms.header_label(series.header, volume.sidecar)
     row: dict[str, Any] = {
         "status": "done",
-        "reason": "",
         "volume_index": int(volume.index),
         "volume_note": volume.note,
         "shape": [int(n) for n in volume.shape],
@@ -133,7 +134,8 @@ def _one_volume(
     try:
         prediction = ensemble.predict(volume.path)
     except SeriesError as error:
-        return {**row, "status": "unreadable", "reason": str(error)}, None
+        reason = str(error).replace(f"{folder}{os.sep}", "")  # the scratch folder means nothing to a reader
+        return {**row, "status": "unreadable", "reason": reason}, None
     row |= {
         "label": prediction.label,
         "score": float(prediction.score),

@@ -1,0 +1,143 @@
+"""The arguments of every command; imports nothing of ours but the version, so that --help answers at once."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from mrclass import __version__
+
+_EPILOG = """exit codes:
+  0  all done
+  1  failure
+  2  the command is off
+  3  done, but some series could not be read
+
+Research use only: not a medical device."""
+
+
+def parser() -> argparse.ArgumentParser:
+    """Parser of the command line; the chosen command stands in `command`."""
+    root = argparse.ArgumentParser(
+        prog="mrclass",
+        description="Tells what brain MR series are by their images: T1w, T1ce, T2w, FLAIR, ADC, SWI, other.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    root.add_argument("--version", action="version", version=f"mrclass {__version__}")
+    commands = root.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+
+    def command(name: str, text: str, **more: Any) -> argparse.ArgumentParser:
+        form = argparse.RawDescriptionHelpFormatter
+        return commands.add_parser(name, help=text, description=text, formatter_class=form, **more)
+
+    one = command(
+        "classify",
+        "label every series of a DICOM export or of NIfTI files",
+        epilog="example:\n  mrclass classify EXPORT -o OUT\n\n"
+        "The same command again goes on where it was stopped. The input is only read.",
+    )
+    one.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="folder or file, DICOM or NIfTI")
+    one.add_argument(
+        "-o", "--out", type=Path, required=True, help="folder for the ledger, the tables and the report"
+    )
+    _member_options(one)
+    one.add_argument(
+        "--jobs", type=_positive(int), help="workers, about 1 GB each (default: cores, at most 4)"
+    )
+    one.add_argument("--device", default="cpu", help="device of the networks, such as cuda (default: cpu)")
+    one.add_argument(
+        "--timeout",
+        type=_positive(float),
+        default=300.0,
+        metavar="SECONDS",
+        help="limit per series (default: 300)",
+    )
+    one.add_argument("--retry", action="store_true", help="try again what could not be read before")
+    one.add_argument("--keep-identifiers", action="store_true", help="real UIDs and patient IDs in OUT")
+    one.add_argument("--json", action="store_true", help="print the rows as JSON in place of the table")
+
+    one = command("report", "write the report and tables of a run anew from its ledger")
+    one.add_argument("out", type=Path, metavar="OUT", help="folder of a run")
+
+    one = command(
+        "evaluate",
+        "compare a run with known labels",
+        epilog="example:\n  mrclass evaluate OUT --truth truth.csv --data simulated -o figures.json",
+    )
+    one.add_argument("run_folder", type=Path, metavar="OUT", help="folder of a run")
+    one.add_argument(
+        "--truth", type=Path, required=True, metavar="CSV", help="known labels by file or folder"
+    )
+    one.add_argument("--data", required=True, choices=("real", "simulated"), help="what the images are")
+    one.add_argument("-o", "--output", type=Path, metavar="JSON", help="write the figures there")
+    one.add_argument(
+        "--root", type=Path, help="folder the CSV's files are relative to (default: where the CSV is)"
+    )
+    one.add_argument(
+        "--file-column", default="file", metavar="NAME", help="column of the path (default: file)"
+    )
+    one.add_argument(
+        "--label-column", default="label", metavar="NAME", help="column of the label (default: label)"
+    )
+    one.add_argument("--source-column", default="source", metavar="NAME", help="column of the source, if any")
+    one.add_argument(
+        "--where", action="append", default=[], metavar="NAME=VALUE", help="only lines with this value"
+    )
+    one.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="NAME=LABEL",
+        help="what a label of the CSV stands for, or skip",
+    )
+
+    one = command("bundles", "list the bundles that would classify")
+    one.add_argument("action", nargs="?", choices=("list",), default="list", help="list (default)")
+    _member_options(one)
+    one.add_argument("--json", action="store_true", help="print JSON in place of the table")
+
+    one = command(
+        "phantom",
+        "simulate MR studies, as NIfTI or DICOM",
+        epilog="examples:\n  mrclass phantom OUT --subjects 3 --seed 1\n  mrclass phantom OUT --demo",
+    )
+    one.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
+    what = one.add_mutually_exclusive_group(required=True)
+    what.add_argument("--subjects", type=_positive(int), metavar="N", help="number of simulated subjects")
+    what.add_argument(
+        "--demo", action="store_true", help="the export of two patients that `make demo` classifies"
+    )
+    one.add_argument("--seed", type=int, help="the same seed gives the same images")
+    one.add_argument("--format", choices=("nifti", "dicom"), default="nifti", help="default: nifti")
+    one.add_argument(
+        "--kinds", nargs="+", metavar="KIND", help="kinds of series, such as t1w_se flair (default: all)"
+    )
+    one.add_argument("--jobs", type=_positive(int), help="processes (default: 1)")
+    return root
+
+
+def _member_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--bundles", type=Path, metavar="DIR", help="folder of the bundles (or MRCLASS_BUNDLES)"
+    )
+    parser.add_argument(
+        "--member",
+        action="append",
+        default=[],
+        metavar="LABEL=FOLDER",
+        help="use this bundle for this label; may be repeated",
+    )
+
+
+def _positive(kind: Callable[[str], Any]) -> Callable[[str], Any]:
+    def parse(text: str) -> Any:
+        value = kind(text)
+        if not value > 0:
+            raise argparse.ArgumentTypeError(f"{text} is not above 0")
+        return value
+
+    parse.__name__ = f"positive {kind.__name__}"
+    return parse

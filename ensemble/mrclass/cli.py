@@ -1,0 +1,207 @@
+"""The commands `mrclass classify | report | evaluate | bundles | phantom`: data to stdout, talk to stderr.
+
+Commands only: what they need is imported inside them, so that --help answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from mrclass import arguments
+from mrclass.errors import MRClassError, UsageError
+
+DONE, FAILURE, USAGE, SOME_UNREADABLE = 0, 1, 2, 3
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; expected errors become one sentence on stderr.
+
+    Args:
+        argv: arguments without the program's name; by default those of the process.
+
+    Returns:
+        Exit code: 0 all done, 1 failure, 2 usage, 3 done but some series could not be read.
+    """
+    given = list(sys.argv[1:] if argv is None else argv)
+    options = arguments.parser().parse_args(given)
+    options.command_line = shlex.join(["mrclass", *given])
+    _end_like_ctrl_c(signal.SIGTERM)
+    try:
+        code: int = COMMANDS[options.command](options)
+        sys.stdout.flush()
+        return code
+    except UsageError as error:
+        return _fail(str(error), USAGE)
+    except MRClassError as error:
+        return _fail(str(error), FAILURE)
+    except KeyboardInterrupt as error:
+        return _fail(str(error) or "Interrupted.", FAILURE)
+    except BrokenPipeError:
+        # the reader of our output has gone (`| head`): nothing more to say, not even when stdout is closed
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+    except sqlite3.Error as error:
+        return _fail(f"The ledger cannot be used: {error}.", FAILURE)
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        return _fail(f"{error.strerror or error}{where}", FAILURE)
+
+
+def _fail(sentence: str, code: int) -> int:
+    _say(f"mrclass: {sentence}" if code != DONE else sentence)
+    return code
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _end_like_ctrl_c(number: signal.Signals) -> None:
+    """Let a batch system's request to end keep what is done, as Ctrl-C does."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    try:
+        signal.signal(number, interrupt)
+    except ValueError:
+        return  # called from another thread than the main one, where signals are not ours
+
+
+# ---- commands
+
+
+def _classify(options: argparse.Namespace) -> int:
+    from mrclass import report, run
+    from mrclass.members import parse_members
+
+    result = run.classify(
+        options.paths,
+        options.out,
+        bundles=options.bundles,
+        members=parse_members(options.member),
+        jobs=options.jobs,
+        device=options.device,
+        timeout_s=options.timeout,
+        keep_identifiers=options.keep_identifiers,
+        retry=options.retry,
+        command=options.command_line,
+    )
+    if options.json:
+        _print_json(result.rows)
+    else:
+        print(report.table(result.rows))
+    sys.stdout.flush()
+    _say(f"Report: {result.page}")
+    return SOME_UNREADABLE if result.unreadable else DONE
+
+
+def _report(options: argparse.Namespace) -> int:
+    from mrclass import run
+    from mrclass.ledger import FILE_NAME, Ledger
+
+    with Ledger(options.out / FILE_NAME, create=False) as book:
+        result = run.write_pages(book, options.out)
+    _say(f"Report: {result.page}")
+    return DONE
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from mrclass import evaluate, truth
+
+    known = truth.Truth(
+        options.truth,
+        options.file_column,
+        options.label_column,
+        options.source_column,
+        options.root,
+        _pairs("--where", options.where),
+        {name.lower(): truth.stands_for(label) for name, label in _pairs("--map", options.map).items()},
+    )
+    figures = truth.evaluate(options.run_folder, known, options.data, options.command_line)
+    print(evaluate.table(figures))
+    if figures["missing"]:
+        _say(f"{len(figures['missing'])} files of {options.truth} are not in {options.run_folder}.")
+    if options.output is not None:
+        truth.write(figures, options.output)
+        _say(f"Figures: {options.output}")
+    return DONE
+
+
+def _bundles(options: argparse.Namespace) -> int:
+    from mrclass import labels
+    from mrclass.members import find_bundles, parse_members, read_cards
+
+    cards = read_cards(find_bundles(options.bundles), parse_members(options.member))
+    if options.json:
+        _print_json([{**vars(card), "folder": str(card.folder)} for card in cards])
+        return DONE
+    print(f"{'BUNDLE':<16}{'LABEL':<7}{'ASKED':<20}{'THRESHOLD':<11}{'VERSION':<9}WEIGHTS")
+    for card in cards:
+        asked = f"when {labels.display(card.refines)} won" if card.refines else "always"
+        weights = f"sha256 {card.sha256[:12]}" if card.has_weights else "missing"
+        name = f"{card.name:<16}{labels.display(card.label):<7}"
+        print(f"{name}{asked:<20}{card.threshold:<11.3g}{card.version:<9}{weights}")
+    return DONE
+
+
+def _phantom(options: argparse.Namespace) -> int:
+    from mrclass.progress import bar
+
+    if options.demo:
+        from mrclass.phantom.demo import write_demo
+
+        with bar("series") as progress:
+            seed = {} if options.seed is None else {"seed": options.seed}
+            written = write_demo(options.out, progress=progress, **seed)
+        print(written.export)
+        _say(f"{written.n_series} series in {written.n_files} files; the truth is in {written.truth}.")
+        return DONE
+    from mrclass.phantom.study import write_subjects
+
+    with bar("subjects") as progress:
+        truth = write_subjects(
+            options.out,
+            options.subjects,
+            options.seed or 0,
+            options.format,
+            options.kinds,
+            progress,
+            jobs=options.jobs or 1,
+        )
+    print(truth)
+    return DONE
+
+
+def _print_json(content: Any) -> None:
+    import json
+
+    json.dump(content, sys.stdout, indent=1)
+    print()
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` arguments of an option."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{option} {text}: write NAME=VALUE.")
+        found[name] = value
+    return found
+
+
+COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "classify": _classify,
+    "report": _report,
+    "evaluate": _evaluate,
+    "bundles": _bundles,
+    "phantom": _phantom,
+}

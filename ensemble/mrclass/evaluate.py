@@ -1,0 +1,201 @@
+"""Volumes of known label and what was predicted -> the paper's tables; pure, reads and writes nothing.
+
+Source: paper, sections 2.6 and 3 (accuracy with 95 % Wilson interval, sensitivity and specificity, raw and
+row-normalised confusion matrices). Sensitivity is the recall of the target; Fig. 6 has the two swapped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mrclass import labels
+from mrclass.stats import auc, proportion
+
+UNREADABLE = "unreadable"
+SIX = tuple(key for key in labels.KEYS if key != labels.OTHER)
+# What a member is trained to claim, where that is more than its own label: T1ce is T1-weighted as well, and
+# is told apart only after the T1w member has won.
+TARGETS: dict[str, tuple[str, ...]] = {"t1w": ("t1w", "t1ce")}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One volume with known label.
+
+    Attributes:
+        file: as the truth names it.
+        truth: label key.
+        predicted: label key, or `unreadable`.
+        score: of the predicted label; None where there is none.
+        scores: score of each member that looked.
+        candidates: labels that reached their thresholds.
+        source: where the volume comes from, or "".
+        note: what distinguishes it from other volumes of its series, or why it is unreadable.
+    """
+
+    file: str
+    truth: str
+    predicted: str
+    score: float | None = None
+    scores: Mapping[str, float] = field(default_factory=dict)
+    candidates: tuple[str, ...] = ()
+    source: str = ""
+    note: str = ""
+
+
+def measure(cases: Sequence[Case]) -> dict[str, Any]:
+    """All figures of some cases; pure.
+
+    A volume that could not be read counts as an error of its label, and as not claimed by any other.
+    """
+    keys = sorted(
+        {*labels.KEYS, *(case.truth for case in cases)}, key=lambda key: (labels.sort_key(key), key)
+    )
+    six = [case for case in cases if case.truth != labels.OTHER]
+    other = [case for case in cases if case.truth == labels.OTHER]
+    return {
+        "n": len(cases),
+        "accuracy": _accuracy(cases),
+        "accuracy_of_the_six": _accuracy(six),
+        "refusal_of_other": _accuracy(other),
+        "labels": {key: _one_label(key, cases) for key in keys},
+        "members": _members(cases),
+        "t1w_against_t1ce": _refined(cases),
+        "confusion": confusion(cases, keys),
+        "sources": {
+            source: _accuracy([case for case in cases if case.source == source])
+            for source in sorted({case.source for case in cases if case.source})
+        },
+        "conflicts": sum(len(case.candidates) > 1 for case in cases),
+        "unreadable": sum(case.predicted == UNREADABLE for case in cases),
+        "errors": [_error(case) for case in cases if case.predicted != case.truth],
+    }
+
+
+def _accuracy(cases: Sequence[Case]) -> dict[str, Any]:
+    return proportion(sum(case.predicted == case.truth for case in cases), len(cases))
+
+
+def _one_label(key: str, cases: Sequence[Case]) -> dict[str, Any]:
+    """Sensitivity and specificity of the ensemble's answer for one label against all others."""
+    of_it = [case.predicted == key for case in cases if case.truth == key]
+    of_others = [case.predicted != key for case in cases if case.truth != key]
+    return {
+        "n": len(of_it),
+        "sensitivity": proportion(sum(of_it), len(of_it)),
+        "specificity": proportion(sum(of_others), len(of_others)),
+    }
+
+
+def _members(cases: Sequence[Case]) -> dict[str, Any]:
+    """Each one-vs-all member by itself: whether it reaches its threshold, and how well its score ranks."""
+    looked = [case for case in cases if case.predicted != UNREADABLE]
+    names = {name for case in looked for name in case.scores} - {"t1ce"}
+    found = {}
+    for name in sorted(names, key=lambda key: (labels.sort_key(key), key)):
+        targets = TARGETS.get(name, (name,))
+        positive = [case for case in looked if case.truth in targets and name in case.scores]
+        negative = [case for case in looked if case.truth not in targets and name in case.scores]
+        area = auc([case.scores[name] for case in positive], [case.scores[name] for case in negative])
+        found[name] = {
+            "targets": list(targets),
+            "sensitivity": proportion(sum(name in case.candidates for case in positive), len(positive)),
+            "specificity": proportion(sum(name not in case.candidates for case in negative), len(negative)),
+            "auc": None if area is None else round(area, 4),
+        }
+    return found
+
+
+def _refined(cases: Sequence[Case]) -> dict[str, Any]:
+    """The member that tells T1ce from T1w, on the volumes where T1w had won and it was asked."""
+    asked = [case for case in cases if "t1ce" in case.scores and case.truth in ("t1w", "t1ce")]
+    t1ce = [case.scores["t1ce"] for case in asked if case.truth == "t1ce"]
+    t1w = [case.scores["t1ce"] for case in asked if case.truth == "t1w"]
+    area = auc(t1ce, t1w)
+    return {
+        "n_t1ce": len(t1ce),
+        "n_t1w": len(t1w),
+        "auc": None if area is None else round(area, 4),
+        "accuracy": _accuracy(asked),
+    }
+
+
+def confusion(cases: Sequence[Case], keys: Sequence[str]) -> dict[str, Any]:
+    """Raw and row-normalised confusion matrix: rows are the truth, columns what was predicted."""
+    counts: Counter[tuple[str, str]] = Counter((case.truth, case.predicted) for case in cases)
+    strangers = sorted(
+        {case.predicted for case in cases} - set(keys)
+    )  # `unreadable`, or a seventh bundle's label
+    columns = [*keys, *strangers]
+    raw = [[counts[row, column] for column in columns] for row in keys]
+    shares = [[round(n / sum(line), 4) if sum(line) else None for n in line] for line in raw]
+    return {"rows": list(keys), "columns": columns, "raw": raw, "row_normalised": shares}
+
+
+def _error(case: Case) -> dict[str, Any]:
+    return {
+        "file": case.file,
+        "truth": case.truth,
+        "predicted": case.predicted,
+        "score": None if case.score is None else round(case.score, 4),
+        "scores": {name: round(score, 4) for name, score in case.scores.items()},
+        **({"note": case.note} if case.note else {}),
+    }
+
+
+# ---- for people
+
+
+def table(figures: Mapping[str, Any]) -> str:
+    """Compact text of the figures: per label, totals, confusion matrix, errors."""
+    lines = [f"{'LABEL':<8}{'N':>5}  {'SENSITIVITY':<22}SPECIFICITY"]
+    for key, entry in figures["labels"].items():
+        if entry["n"]:
+            sensitivity, specificity = _percent(entry["sensitivity"]), _percent(entry["specificity"])
+            lines.append(f"{labels.display(key):<8}{entry['n']:>5}  {sensitivity:<22}{specificity}")
+    lines.append("")
+    for name, text in (
+        ("accuracy", "accuracy"),
+        ("accuracy_of_the_six", "accuracy of the six labels"),
+        ("refusal_of_other", "refusal of other"),
+    ):
+        if figures[name]["n"]:
+            lines.append(
+                f"{text}: {_percent(figures[name])}, {figures[name]['hits']} of {figures[name]['n']}"
+            )
+    refined = figures["t1w_against_t1ce"]
+    if refined["auc"] is not None:
+        lines.append(
+            f"T1ce against T1w: AUC {refined['auc']:.3f} ({refined['n_t1ce']} and {refined['n_t1w']} volumes)"
+        )
+    lines += ["", *_matrix(figures["confusion"])]
+    if figures["errors"]:
+        lines += ["", "ERRORS"]
+        for error in figures["errors"]:
+            score = "" if error["score"] is None else f" {error['score']:.2f}"
+            predicted = f"{labels.display(error['predicted'])}{score}"
+            lines.append(f"  {labels.display(error['truth']):<6} as {predicted:<11} {error['file']}")
+    return "\n".join(lines)
+
+
+def _percent(entry: Mapping[str, Any]) -> str:
+    if entry["value"] is None:
+        return "-"
+    low, high = entry["ci95"]
+    return f"{100 * entry['value']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def _matrix(matrix: Mapping[str, Any]) -> list[str]:
+    columns, lines = matrix["columns"], []
+    used = [i for i in range(len(columns)) if i < len(matrix["rows"]) or any(row[i] for row in matrix["raw"])]
+    width = max(len(labels.display(columns[i])) for i in used) + 2
+    lines.append(
+        "TRUTH \\ PREDICTED".ljust(18) + "".join(labels.display(columns[i]).rjust(width) for i in used)
+    )
+    for key, row in zip(matrix["rows"], matrix["raw"], strict=True):
+        if any(row):
+            lines.append(labels.display(key).ljust(18) + "".join(str(row[i]).rjust(width) for i in used))
+    return lines

@@ -1,0 +1,189 @@
+"""Joins a truth CSV and a run's rows by path: reads the CSV and OUT's ledger, writes a JSON of figures."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mrclass import __version__, labels
+from mrclass.errors import UsageError
+from mrclass.evaluate import UNREADABLE, Case, measure
+from mrclass.ledger import FILE_NAME, Ledger
+
+SKIP = "skip"
+
+
+@dataclass(frozen=True)
+class Truth:
+    """A truth CSV and how to read it.
+
+    Attributes:
+        path: the CSV.
+        file_column, label_column, source_column: names of its columns; the last may be absent.
+        root: folder its files are relative to; None for the folder of the CSV.
+        where: column -> value that a line must have.
+        renamed: label of the CSV, in lower case -> label key, or `skip`.
+    """
+
+    path: Path
+    file_column: str = "file"
+    label_column: str = "label"
+    source_column: str = "source"
+    root: Path | None = None
+    where: Mapping[str, str] | None = None
+    renamed: Mapping[str, str] | None = None
+
+
+def read(truth: Truth) -> list[tuple[str, str, str]]:
+    """Lines of a truth CSV as (file, label key, source).
+
+    Raises:
+        UsageError: the CSV cannot be read, lacks a column, names a strange label, or nothing is left.
+    """
+    try:
+        with truth.path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            columns, lines = list(reader.fieldnames or []), list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{truth.path} cannot be read as a truth CSV: {error}") from error
+    for column in (truth.file_column, truth.label_column, *(truth.where or {})):
+        if column not in columns:
+            raise UsageError(f"{truth.path} has no column {column!r}; it has: {', '.join(columns)}")
+    found = []
+    for line in lines:
+        if any(line[column] != value for column, value in (truth.where or {}).items()):
+            continue
+        key = label_key(line[truth.label_column] or "", truth)
+        if key != SKIP and line[truth.file_column]:
+            found.append((line[truth.file_column], key, line.get(truth.source_column) or ""))
+    if not found:
+        raise UsageError(f"{truth.path} has no line left to compare ({len(lines)} in all).")
+    return found
+
+
+def label_key(text: str, truth: Truth) -> str:
+    """Label key of a label in the CSV; `other:fMRI` is taken for `other`."""
+    for name in (text, text.partition(":")[0]):
+        if name.strip().lower() in (truth.renamed or {}):
+            return (truth.renamed or {})[name.strip().lower()]
+        try:
+            return labels.parse(name)
+        except ValueError:
+            continue
+    raise UsageError(
+        f"{truth.path}: {text!r} is not a label; choices are {', '.join(labels.DISPLAY.values())}. "
+        f"Say what it stands for with --map {text.partition(':')[0] or 'NAME'}=other, or =skip."
+    )
+
+
+def join(
+    lines: Sequence[tuple[str, str, str]],
+    rows: Sequence[Mapping[str, Any]],
+    roots: Mapping[str, str],
+    root: Path,
+) -> tuple[list[Case], list[str], int]:
+    """Cases, files of the truth that no row is about, and the number of rows that no line is about.
+
+    A line is about a row when its path is the row's file, or a folder that holds it. Rows of skipped series
+    are left aside: nobody looked at them.
+    """
+    index = {os.path.realpath(root / file): number for number, (file, _, _) in enumerate(lines)}
+    cases, seen, strangers = [], set(), 0
+    for row in rows:
+        place = Path(os.path.realpath(Path(roots[row["series_key"]]) / row["source"]))
+        number = next((index[str(path)] for path in (place, *place.parents) if str(path) in index), None)
+        if number is not None:
+            seen.add(number)
+        if row["status"] == "skipped":
+            continue
+        if number is None:
+            strangers += 1
+        else:
+            cases.append(_case(lines[number], row))
+    missing = [file for number, (file, _, _) in enumerate(lines) if number not in seen]
+    return cases, missing, strangers
+
+
+def _case(line: tuple[str, str, str], row: Mapping[str, Any]) -> Case:
+    file, key, source = line
+    done = row["status"] == "done"
+    return Case(
+        file=file,
+        truth=key,
+        predicted=row["label"] if done else UNREADABLE,
+        score=row["score"],
+        scores=row["scores"],
+        candidates=tuple(row["candidates"]),
+        source=source,
+        note=row["volume_note"] if done else row["reason"],
+    )
+
+
+def evaluate(out: Path, truth: Truth, data: str, command: str = "") -> dict[str, Any]:
+    """All figures of a run against a truth, with what they were made from.
+
+    Args:
+        out: folder of a run.
+        truth: what is known.
+        data: `real` or `simulated`; a card must say which.
+        command: the command line, as typed.
+
+    Raises:
+        UsageError: the truth cannot be read, or no row of the run is in it.
+        LedgerError: OUT holds no usable ledger.
+    """
+    lines = read(truth)
+    with Ledger(out / FILE_NAME, create=False) as book:
+        rows, roots, members, cards = (
+            book.rows(),
+            book.roots(),
+            book.meta("members", {}),
+            book.meta("cards", {}),
+        )
+    cases, missing, strangers = join(lines, rows, roots, truth.root or truth.path.parent)
+    if not cases:
+        raise UsageError(
+            f"None of the {len(lines)} files in {truth.path} is among the {len(rows)} rows of {out}; see "
+            "--root, --file-column and --where."
+        )
+    return {
+        "data": data,
+        "unit": "volume",
+        **measure(sorted(cases, key=lambda case: case.file)),
+        "missing": missing,
+        "rows_without_truth": strangers,
+        "made_by": {
+            "command": command,
+            "mrclass": __version__,
+            "members": {name: {**entry, **cards.get(name, {})} for name, entry in members.items()},
+            "truth_sha256": hashlib.sha256(truth.path.read_bytes()).hexdigest(),
+        },
+    }
+
+
+def write(figures: Mapping[str, Any], path: Path) -> None:
+    """Write the figures as JSON, in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    os.replace(part, path)
+
+
+def stands_for(text: str) -> str:
+    """Label key, or `skip`, that a person names on the right side of --map.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    if text == SKIP:
+        return SKIP
+    try:
+        return labels.parse(text)
+    except ValueError as error:
+        raise UsageError(f"--map: {error}, skip") from error
