@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from mrclass.vote import decide
 
 THRESHOLDS = {"t1w": 0.6, "t2w": 0.6, "flair": 0.6, "adc": 0.6, "swi": 0.6}
@@ -117,7 +116,9 @@ def test_a_single_slice_is_enough() -> None:
 
 
 def test_arrays_and_lists_decide_alike() -> None:
-    assert decide({"t2w": np.full(10, 0.75, np.float32)}, THRESHOLDS) == decide({"t2w": [0.75] * 10}, THRESHOLDS)
+    assert decide({"t2w": np.full(10, 0.75, np.float32)}, THRESHOLDS) == decide(
+        {"t2w": [0.75] * 10}, THRESHOLDS
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Arithmetic of voxel grids: from a volume's shape and affine to the axes, the plane and the positions of the slab; reads and writes nothing.
+"""Arithmetic of voxel grids: from shape and affine to the slab's axes, plane and positions; no files.
 
 Source: the NIfTI convention (affine maps voxel index to mm, RAS+); docs/decisions/0002-slab.md.
 """
@@ -24,7 +24,9 @@ PLANES = ("sagittal", "coronal", "axial")  # by the anatomical axis (R, A, S) th
 # Directions (RAS+) in which slices, rows and columns of the slab are counted, by the same axis.
 _WANTED = (
     np.array([[1, 0, 0], [0, 0, -1], [0, -1, 0]], float),  # sagittal: to the right, down, to the back
-    np.array([[0, 1, 0], [0, 0, -1], [-1, 0, 0]], float),  # coronal: to the front, down, to the patient's left
+    np.array(
+        [[0, 1, 0], [0, 0, -1], [-1, 0, 0]], float
+    ),  # coronal: to the front, down, to the patient's left
     np.array([[0, 0, 1], [0, -1, 0], [-1, 0, 0]], float),  # axial: up, to the back, to the patient's left
 )
 
@@ -71,14 +73,16 @@ def check_affine(affine: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     matrix = np.asarray(affine, dtype=np.float64)
     if matrix.shape != (4, 4):
-        raise VolumeError(f"The affine has shape {matrix.shape}; wanted (4, 4), voxel to mm. Write the header anew.")
+        raise VolumeError(
+            f"The affine has shape {matrix.shape}; wanted (4, 4), voxel to mm. Write the header anew."
+        )
     lengths = spacing_of(matrix)
     volume = abs(float(np.linalg.det(matrix[:3, :3]))) if np.isfinite(matrix).all() else 0.0
     if not (volume > 1e-3 * float(np.prod(lengths)) > 0.0):
         sizes = " x ".join(f"{length:g}" for length in lengths)
         raise VolumeError(
-            f"The affine cannot be inverted (voxel of {sizes} mm); wanted three axes of finite length that span "
-            "space. Repair the header or convert the series again."
+            f"The affine cannot be inverted (voxel of {sizes} mm); wanted three axes of finite length "
+            "that span space. Repair the header or convert the series again."
         )
     return matrix
 
@@ -86,8 +90,8 @@ def check_affine(affine: NDArray[np.float64]) -> NDArray[np.float64]:
 def acquisition_axis(shape: tuple[int, ...], spacing: NDArray[np.float64]) -> int:
     """Voxel axis along which the slices were stacked.
 
-    The only axis of a single voxel; else the axis of clearly largest spacing; else the third, which is the slice
-    direction of a series as converted from DICOM (paper-identical reading of "acquisition plane").
+    The only axis of a single voxel; else the axis of clearly largest spacing; else the third, which is the
+    slice direction of a series as converted from DICOM (paper-identical reading of "acquisition plane").
     """
     single = [axis for axis in range(3) if shape[axis] == 1]
     if len(single) == 1:
@@ -99,9 +103,9 @@ def acquisition_axis(shape: tuple[int, ...], spacing: NDArray[np.float64]) -> in
 def orient(shape: tuple[int, ...], affine: NDArray[np.float64]) -> Orientation:
     """Swaps and flips that bring a volume closest to the display convention, without any rotation.
 
-    Axial rows run from anterior to posterior and columns from the patient's right to left; coronal rows from superior
-    to inferior and columns from right to left; sagittal rows from superior to inferior and columns from anterior to
-    posterior. Slices are counted towards superior, anterior and right.
+    Axial rows run from anterior to posterior and columns from the patient's right to left; coronal rows from
+    superior to inferior and columns from right to left; sagittal rows from superior to inferior and columns
+    from anterior to posterior. Slices are counted towards superior, anterior and right.
     """
     spacing = spacing_of(affine)
     directions = (affine[:3, :3] / spacing).T  # (axis, RAS): unit vectors
@@ -145,25 +149,29 @@ def positions(centre: float, count: int, step: float) -> NDArray[np.float64]:
 
 
 def pooling_factor(voxels: int, spacing: float, target: float) -> int:
-    """Whole number of voxels that are averaged before interpolation: as many as fit into the target spacing."""
+    """Voxels that are averaged before interpolation: as many whole ones as fit into the target spacing."""
     return max(1, min(voxels, floor(target / spacing + POOLING_ALLOWANCE)))
 
 
 def block_range(wanted: NDArray[np.float64], factor: int, middle: float) -> tuple[int, int]:
-    """First voxel and number of the blocks of `factor` voxels that enclose the wanted positions for interpolation.
+    """First voxel, and number of blocks of `factor` voxels, needed to interpolate at the wanted positions.
 
-    Blocks are laid so that, as nearly as whole voxels allow, their centres fall on the wanted slices: a border of
-    blocks at the middle when the number of slices is even, a centre there when it is odd. The range may reach
-    beyond the stored voxels: the caller repeats the outermost.
+    Blocks are laid so that, as nearly as whole voxels allow, their centres fall on the wanted slices: a
+    border of blocks at the middle when the number of slices is even, a centre there when it is odd. The range
+    may reach beyond the stored voxels: the caller repeats the outermost.
     """
-    anchor = floor(middle + 0.5 + 1e-6) if wanted.size % 2 == 0 else floor(middle - (factor - 1) / 2 + 0.5 + 1e-6)
+    anchor = (
+        floor(middle + 0.5 + 1e-6) if wanted.size % 2 == 0 else floor(middle - (factor - 1) / 2 + 0.5 + 1e-6)
+    )
     half = (factor - 1) / 2
     first = floor((float(wanted[0]) - half - anchor) / factor + 1e-6)
     last = -floor(-((float(wanted[-1]) - half - anchor) / factor - 1e-6))
     return anchor + first * factor, last - first + 1
 
 
-def grid_affine(affine: NDArray[np.float64], start: NDArray[np.float64], step: NDArray[np.float64]) -> NDArray[np.float64]:
+def grid_affine(
+    affine: NDArray[np.float64], start: NDArray[np.float64], step: NDArray[np.float64]
+) -> NDArray[np.float64]:
     """Affine of a grid laid into another: its voxel 0 at index `start`, its voxels `step` indices apart.
 
     All float64; affines of shape (4, 4) in mm, start and step of shape (3,) in voxels of the given affine.

@@ -76,7 +76,7 @@ def foreground(intensities: NDArray[np.float32]) -> NDArray[np.bool_]:
 
 
 def foreground_middle(mask: NDArray[np.bool_], axis: int) -> float:
-    """Middle, in voxels, of the range along one axis that holds all but the outer 1 % of the mask at each side.
+    """Middle, in voxels, of the range along an axis that holds all but 1 % of the mask at each side.
 
     The middle of the grid when the mask is empty.
     """
@@ -89,10 +89,8 @@ def foreground_middle(mask: NDArray[np.bool_], axis: int) -> float:
     return (first + last) / 2
 
 
-def slab(
-    volume: Any, affine: Any, spacing: float = SPACING, size: int = SIZE, slices: int = SLICES
-) -> Slab:
-    """The slices around the middle of the acquisition, on a grid centred on the foreground, by one interpolation.
+def slab(volume: Any, affine: Any, spacing: float = SPACING, size: int = SIZE, slices: int = SLICES) -> Slab:
+    """The slices around the middle of the acquisition, centred on the foreground, by one interpolation.
 
     The grid keeps the direction of the acquisition; rows and columns are only swapped and counted backwards
     (geometry.orient). A stack thinner than `slices` x `spacing` mm gives as many slices as fit, at least one.
@@ -116,20 +114,29 @@ def slab(
     middle = (turn.shape[0] - 1) / 2
     wanted = geometry.positions(middle, count, float(step[0]))
 
-    factors = np.array([geometry.pooling_factor(n, mm, spacing) for n, mm in zip(turn.shape, turn.spacing, strict=True)])
+    factors = np.array(
+        [geometry.pooling_factor(n, mm, spacing) for n, mm in zip(turn.shape, turn.spacing, strict=True)]
+    )
     pooled, start = _crop_and_pool(array, turn, wanted, factors)
     pooled = _from_zero(pooled)
 
     mask = foreground(pooled)
-    inside = [geometry.positions((middle_ * factors[axis]) + start[axis], size, float(step[axis]))
-              for axis, middle_ in ((1, foreground_middle(mask, 1)), (2, foreground_middle(mask, 2)))]
+    inside = [
+        geometry.positions((middle_ * factors[axis]) + start[axis], size, float(step[axis]))
+        for axis, middle_ in ((1, foreground_middle(mask, 1)), (2, foreground_middle(mask, 2)))
+    ]
     grid = [wanted, *inside]
     result = torch.from_numpy(pooled)
     for axis in range(3):
-        # thick slices reach half a slice beyond their centre, so the outermost is repeated there; in-plane is zero
+        # thick slices reach beyond their centre: the outermost is repeated there; in-plane it is zero
         result = _interpolate(result, axis, (grid[axis] - start[axis]) / factors[axis], border=axis == 0)
     first = np.array([line[0] for line in grid])
-    return Slab(result.numpy(), geometry.grid_affine(turn.affine, first, step), turn.acquisition_plane, turn.slice_axis)
+    return Slab(
+        result.numpy(),
+        geometry.grid_affine(turn.affine, first, step),
+        turn.acquisition_plane,
+        turn.slice_axis,
+    )
 
 
 def _checked(volume: Any) -> NDArray[Any]:
@@ -141,13 +148,19 @@ def _checked(volume: Any) -> NDArray[Any]:
         array = array[..., None]
     shape = " x ".join(map(str, array.shape))
     if array.dtype.fields is not None:
-        raise VolumeError("Volume holds colours (RGB); a volume has one number per voxel. Convert it to one channel.")
+        raise VolumeError(
+            "Volume holds colours (RGB); a volume has one number per voxel. Convert it to one channel."
+        )
     if np.iscomplexobj(array):
-        raise VolumeError("Volume holds complex numbers; wanted real ones. Write magnitude and phase as two volumes.")
+        raise VolumeError(
+            "Volume holds complex numbers; wanted real ones. Write magnitude and phase as two volumes."
+        )
     if array.dtype.kind not in "fiub":
         raise VolumeError(f"Volume holds {array.dtype}; wanted numbers. Convert the series again.")
     if array.ndim != 3:
-        raise VolumeError(f"Volume has {array.ndim} dimensions ({shape}); a volume has 3. Split it into volumes first.")
+        raise VolumeError(
+            f"Volume has {array.ndim} dimensions ({shape}); a volume has 3. Split it into volumes first."
+        )
     if array.size == 0:
         raise VolumeError(f"Volume is empty ({shape}); wanted at least one voxel. Convert the series again.")
     return array
@@ -159,7 +172,8 @@ def _crop_and_pool(
     """The part of the volume around the slab, turned, averaged over whole voxels.
 
     Returns:
-        float32, shape (blocks, rows, columns), and float64, shape (3,): the position of its voxel 0, in stored voxels.
+        float32, shape (blocks, rows, columns), and float64, shape (3,): the position of its voxel 0, in
+        stored voxels.
     """
     view = array.transpose(turn.order)[tuple(slice(None, None, -1 if flip else 1) for flip in turn.flips)]
     first, blocks = geometry.block_range(wanted, int(factors[0]), (turn.shape[0] - 1) / 2)
@@ -168,12 +182,12 @@ def _crop_and_pool(
     part = _finite(part)
     if part.max() == part.min():
         raise VolumeError(
-            f"The middle of the volume is constant ({part.flat[0]:g}); wanted an image. Nothing can be classified."
+            f"The middle of the volume is constant ({part.flat[0]:g}); wanted an image to look at."
         )
     # a remainder that fills no block, under 2 mm, is left out in equal parts at both sides
     left = [(part.shape[axis] % factors[axis]) // 2 for axis in (1, 2)]
     kernel = tuple(int(factor) for factor in factors)
-    tensor = torch.from_numpy(part)[None, None, :, left[0]:, left[1]:]
+    tensor = torch.from_numpy(part)[None, None, :, left[0] :, left[1] :]
     pooled = torch.nn.functional.avg_pool3d(tensor, kernel)[0, 0] if max(kernel) > 1 else tensor[0, 0]
     return pooled.numpy(), np.array([first, *left]) + (factors - 1) / 2
 
@@ -185,16 +199,21 @@ def _finite(part: NDArray[np.float32]) -> NDArray[np.float32]:
     if missing == 0:
         return part
     if missing == part.size:
-        raise VolumeError("The middle of the volume holds no finite number; wanted intensities. Convert it again.")
+        raise VolumeError(
+            "The middle of the volume holds no finite number; wanted intensities. Convert it again."
+        )
     lowest = part[finite].min()
-    LOGGER.warning("%d of %d voxels around the slab are not finite; set to the minimum, %g.", missing, part.size, lowest)
+    LOGGER.warning(
+        "%d of %d voxels around the slab are not finite; set to the minimum, %g.", missing, part.size, lowest
+    )
     return np.where(finite, part, lowest)
 
 
 def _from_zero(intensities: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Intensities >= 0: those with negative values are shifted by the 0.1st percentile and what lies below is cut.
+    """Intensities >= 0: negative volumes are shifted by their 0.1st percentile and cut below it.
 
-    The percentile, not the minimum, so that one stray voxel of a computed map does not lift the air to tissue.
+    The percentile, not the minimum, so that one stray voxel of a computed map does not lift the air to
+    tissue.
     """
     if intensities.min() >= 0:
         return intensities

@@ -1,6 +1,7 @@
-"""The MONAI transforms that MONAI has not: a loaded volume becomes its slab, freed of its bias field, normalised; reads and writes no file.
+"""The transforms that MONAI has not: slab, bias field correction, normalisation; reads and writes no file.
 
-    (1, I, J, K) MetaTensor --AcquisitionSlab--> (slices, H, W) --N4BiasFieldCorrection--> --NormalizeForeground-->
+    (1, I, J, K) MetaTensor --AcquisitionSlab--> (slices, H, W) --N4BiasFieldCorrection-->
+    --NormalizeForeground-->
 
 Each has a dictionary twin whose name ends in `d`; the bundles' configs name those.
 Source: paper, section 2.3; docs/decisions/0002-slab.md and 0003-foreground-z-score.md.
@@ -63,20 +64,23 @@ class AcquisitionSlab(Transform):
 
         Returns:
             MetaTensor, float32, shape (slices, H, W). Its meta holds `acquisition_plane`, `slice_axis` and
-            `slab_affine` (float64, shape (4, 4), (slice, row, column) to mm, RAS+); `affine` is the same with the
-            axes in MONAI's order (row, column, slice). It holds no `spatial_shape`: the slices stand where MONAI
-            expects channels, and Label and the evaluator would trip over it (docs/decisions/0002-slab.md).
+            `slab_affine` (float64, shape (4, 4), (slice, row, column) to mm, RAS+); `affine` is the same with
+            the axes in MONAI's order (row, column, slice). It holds no `spatial_shape`: the slices stand
+            where MONAI expects channels, and Label and the evaluator would trip over it
+            (docs/decisions/0002-slab.md).
 
         Raises:
             VolumeError: the volume cannot be looked at.
         """
         affine = getattr(img, "affine", None)
         if affine is None:
-            raise VolumeError("Volume has no affine; wanted a MetaTensor with one. Load it with MONAI's LoadImage.")
+            raise VolumeError(
+                "Volume has no affine; wanted a MetaTensor with one. Load it with MONAI's LoadImage."
+            )
         if img.ndim < 3 or img.shape[0] != 1:
             shape = " x ".join(str(n) for n in img.shape)
             raise VolumeError(
-                f"Volume has {img.shape[0] if img.ndim else 0} channels or time points ({shape}); a volume has 1. "
+                f"Volume has {img.shape[0] if img.ndim else 0} channels ({shape}); a volume has 1. "
                 "Split it into volumes first."
             )
         data = img.as_tensor() if isinstance(img, MetaTensor) else img
@@ -92,8 +96,9 @@ class AcquisitionSlab(Transform):
 class N4BiasFieldCorrection(Transform):
     """Divides the slow bias field of the receive coils out of a slab (N4ITK, through SimpleITK).
 
-    The field is estimated on the foreground at a coarser grid and divided out at the full one. One thread: the result
-    does not depend on the machine. Where N4 fails, one WARNING says so and the slab stays as it was.
+    The field is estimated on the foreground at a coarser grid and divided out at the full one. One thread:
+    the result does not depend on the machine. Where N4 fails, one WARNING says so and the slab stays as it
+    was.
 
     Args:
         shrink: rows and columns averaged for the estimate.
@@ -107,7 +112,7 @@ class N4BiasFieldCorrection(Transform):
         self.iterations = tuple(int(n) for n in iterations)
 
     def __call__(self, img: Any) -> Any:
-        """Corrected slab, float32, of the shape (slices, H, W) and kind of the input; intensities >= 0 are wanted."""
+        """Corrected slab: float32, (slices, H, W) and of the kind of the input, whose values are >= 0."""
         slices = _array(img)
         try:
             field = self.log_field(slices)
@@ -144,13 +149,13 @@ class N4BiasFieldCorrection(Transform):
 class NormalizeForeground(Transform):
     """z-score of a slab by its foreground: mean 0 and standard deviation 1 over tissue, for all voxels.
 
-    Intensities are cut at the 99.8th percentile of the foreground before, the z-score at 5 standard deviations after.
-    Air keeps its own value instead of a zero: real air is noise (docs/decisions/0003-foreground-z-score.md).
-    A foreground of one intensity is only shifted to zero.
+    Intensities are cut at the 99.8th percentile of the foreground before, the z-score at 5 standard
+    deviations after. Air keeps its own value instead of a zero: real air is noise
+    (docs/decisions/0003-foreground-z-score.md). A foreground of one intensity is only shifted to zero.
     """
 
     def __call__(self, img: Any) -> Any:
-        """z-scores, float32, of the shape (slices, H, W) and kind of the input; intensities >= 0 are wanted."""
+        """z-scores: float32, (slices, H, W) and of the kind of the input, whose values are >= 0."""
         slices = _array(img)
         tissue = slices[foreground(slices)]
         if tissue.size == 0:
@@ -166,11 +171,13 @@ def _array(img: Any) -> NDArray[np.float32]:
     """The voxels of a slab as float32, shape (slices, H, W)."""
     if isinstance(img, MetaTensor):
         img = img.as_tensor()
-    return (img.detach().cpu().numpy() if isinstance(img, torch.Tensor) else np.asarray(img)).astype(np.float32)
+    return (img.detach().cpu().numpy() if isinstance(img, torch.Tensor) else np.asarray(img)).astype(
+        np.float32
+    )
 
 
 def _like(img: Any, values: NDArray[Any]) -> Any:
-    """The values as the kind of the input: array, tensor, or MetaTensor with the same meta, on the same device."""
+    """The values as what the input is: array, tensor, or MetaTensor with the same meta and device."""
     values = np.ascontiguousarray(values, dtype=np.float32)
     if not isinstance(img, torch.Tensor):
         return values

@@ -1,7 +1,7 @@
 """From the slice scores of the members to one decision for a volume; pure numpy, reads and writes nothing.
 
-Source: paper, section 2.4 (majority of ten slices, threshold, highest probability), with what it leaves open decided
-here: the strict majority, the threshold on the mean score, the conflict that is always reported.
+Source: paper, section 2.4 (majority of ten slices, threshold, highest probability), with what it leaves open
+    decided here: the strict majority, the threshold on the mean score, the conflict that is always reported.
 """
 
 from __future__ import annotations
@@ -25,12 +25,10 @@ class Decision:
 
     Attributes:
         label: key of the label; `other` when no member reaches its threshold.
-        score: in [0, 1], of the label; for `other` the highest one-vs-all score, so that 1 - score can be read.
-        votes: slices that vote for each member's label, of n_slices.
-        scores: mean score over the slices of each member, in [0, 1].
-        candidates: labels with the strict majority and their threshold reached, highest score first.
-        conflict: two or more candidates.
-        n_slices: slices that voted.
+        score: in [0, 1], of the label; for `other` the highest one-vs-all score, so that 1 - score can be
+            read. votes: slices that vote for each member's label, of n_slices. scores: mean score over the
+            slices of each member, in [0, 1]. candidates: labels with the strict majority and their threshold
+            reached, highest score first. conflict: two or more candidates. n_slices: slices that voted.
     """
 
     label: str
@@ -50,19 +48,20 @@ def decide(
 ) -> Decision:
     """Label of one volume from the slice scores of its members.
 
-    A label is a candidate when the strict majority of the slices vote for it (of ten: six) and its score, the mean
-    over the slices, reaches its threshold. The candidate of the highest score wins; equal scores go by the order of
-    the label table; no candidate means `other`. Where T1w wins, the strict majority of the refining scores and a mean
-    above one half make it T1ce.
+    A label is a candidate when the strict majority of the slices vote for it (of ten: six) and its score, the
+    mean over the slices, reaches its threshold. The candidate of the highest score wins; equal scores go by
+    the order of the label table; no candidate means `other`. Where T1w wins, the strict majority of the
+    refining scores and a mean above one half make it T1ce.
 
     Args:
-        slice_scores: label key to float, shape (n_slices,), softmax of the positive class, of each one-vs-all member.
-        thresholds: label key to the score from which on it counts, in [0, 1].
-        refined: float, shape (n_slices,), softmax of T1ce against T1w. Left aside where T1w does not win.
-        order: position of a label, for equal scores.
+        slice_scores: label key to float, shape (n_slices,), softmax of the positive class, of each one-vs-all
+            member. thresholds: label key to the score from which on it counts, in [0, 1]. refined: float,
+            shape (n_slices,), softmax of T1ce against T1w. Left aside where T1w does not win. order: position
+            of a label, for equal scores.
 
     Raises:
-        ValueError: no member, no slice, slice numbers that differ, a score outside [0, 1], or a missing threshold.
+        ValueError: no member, no slice, slice numbers that differ, a score outside [0, 1], or a missing
+            threshold.
     """
     if not slice_scores:
         raise ValueError("No member gave scores; wanted at least one.")
@@ -71,7 +70,9 @@ def decide(
     arrays = {label: _scores(label, slice_scores[label]) for label in members}
     counts = {array.size for array in arrays.values()}
     if len(counts) > 1:
-        raise ValueError(f"Members looked at different numbers of slices: {sorted(counts)}; wanted the same slab.")
+        raise ValueError(
+            f"Members looked at different numbers of slices: {sorted(counts)}; wanted the same slab."
+        )
     missing = [label for label in members if label not in thresholds]
     if missing:
         raise ValueError(f"No threshold for {', '.join(missing)}; wanted one for each member.")
@@ -82,7 +83,9 @@ def decide(
     reached = [
         label for label in members if _majority(votes[label], n_slices) and scores[label] >= thresholds[label]
     ]
-    candidates = tuple(sorted(reached, key=lambda label: -scores[label]))  # stable: ties keep the table's order
+    candidates = tuple(
+        sorted(reached, key=lambda label: -scores[label])
+    )  # stable: ties keep the table's order
     label = candidates[0] if candidates else OTHER
     score = scores[label] if candidates else max(scores.values())
 
@@ -106,7 +109,9 @@ def _scores(label: str, values: ArrayLike) -> NDArray[np.float64]:
     """One member's slice scores as float64, shape (n_slices,), checked."""
     array = np.asarray(values, dtype=np.float64)
     if array.ndim != 1 or array.size == 0:
-        raise ValueError(f"Scores of {label} have shape {array.shape}; wanted one number for each slice, at least one.")
+        raise ValueError(
+            f"Scores of {label} have shape {array.shape}; wanted one number for each slice, at least one."
+        )
     if not ((array >= 0) & (array <= 1)).all():
         raise ValueError(f"Scores of {label} run from {array.min():g} to {array.max():g}; wanted [0, 1].")
     return array

@@ -1,0 +1,215 @@
+"""Reads a bundle folder (configs/*.json, models/model.pt) into a member of the ensemble; writes nothing.
+
+The only module that imports monai.bundle. A bundle's config is code ($ expressions are evaluated), so only
+folders the user names are read; its weights are checked against the sha256 in its metadata before anything is
+unpacked. Source: MONAI bundle specification; docs/conventions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import pickle
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from monai.bundle import ConfigParser
+from monai.bundle.config_item import ConfigComponent
+
+from .card import METADATA, Card, number, read_card, read_json
+from .errors import BundleError, WeightsMismatchError, WeightsMissingError
+
+CONFIG = "configs/inference.json"
+WEIGHTS = "models/model.pt"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One transform of a bundle's preprocessing.
+
+    Attributes:
+        key: its config with all references resolved, as JSON; steps of equal keys do equal work.
+        transform: the transform, called with a dictionary.
+    """
+
+    key: str
+    transform: Callable[[dict[str, Any]], dict[str, Any]] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Member:
+    """A loaded bundle: its network in evaluation mode, float32, on the CPU, and the steps that lead to it.
+
+    Attributes are those of Card; `preprocessing` is the transform as the bundle runs it, `steps` its parts in
+    order; `sha256` is that of the weights which were loaded.
+    """
+
+    name: str
+    label: str
+    refines: str | None
+    network: torch.nn.Module
+    preprocessing: Any
+    steps: tuple[Step, ...]
+    threshold: float
+    temperature: float
+    version: str
+    sha256: str
+    folder: Path
+
+
+def load_member(folder: str | Path) -> Member:
+    """Reads a bundle: its metadata, preprocessing and network from the inference config, its weights.
+
+    Raises:
+        WeightsMissingError: models/model.pt is not there.
+        WeightsMismatchError: it is not the file the metadata names.
+        BundleError: anything else that keeps the folder from being a member.
+    """
+    card = read_card(folder)
+    path = card.folder / CONFIG
+    config = read_json(path)
+    missing = [key for key in ("network_def", "preprocessing") if key not in config]
+    if missing:
+        raise BundleError(
+            f"{path} lacks {', '.join(missing)}; wanted the ids of a MONAI inference config. Add them."
+        )
+    state = _weights(card)
+
+    parser = ConfigParser()
+    parser.read_config(config)
+    parser.read_meta(read_json(card.folder / METADATA))
+    parser["bundle_root"] = str(card.folder)
+    parser["device"] = "cpu"  # preprocessing stays on the CPU; the ensemble moves the networks
+    try:
+        with _without_codec_advice():
+            parser.parse(reset=True)
+            network = parser.get_parsed_content("network_def")
+            preprocessing = parser.get_parsed_content("preprocessing")
+            steps = _steps(parser, preprocessing, card.name)
+            temperature = parser.get_parsed_content("temperature") if "temperature" in parser else 1.0
+    except Exception as error:  # a config can raise anything: it is code
+        raise BundleError(
+            f"{path} cannot be used: {_first_line(error)}. Check the config against the template."
+        ) from error
+    if not isinstance(network, torch.nn.Module):
+        raise BundleError(f"network_def of {path} is a {type(network).__name__}; wanted a torch network.")
+    if number(path, "temperature", temperature, 1e-3, 1e3) != card.temperature:
+        raise BundleError(
+            f"{card.name} has temperature {temperature} in {CONFIG} and {card.temperature} in {METADATA}; "
+            "wanted one value. Make them equal."
+        )
+    return Member(
+        name=card.name,
+        label=card.label,
+        refines=card.refines,
+        network=_filled(network, state, card),
+        preprocessing=preprocessing,
+        steps=steps,
+        threshold=card.threshold,
+        temperature=card.temperature,
+        version=card.version,
+        sha256=card.weights_sha256,
+        folder=card.folder,
+    )
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file, lower-case hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for piece in iter(lambda: file.read(1 << 20), b""):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _weights(card: Card) -> dict[str, torch.Tensor]:
+    """State dict of a bundle in float32, unpacked only after its sha256 was found right."""
+    path = card.folder / WEIGHTS
+    if not path.is_file():
+        raise WeightsMissingError(
+            f"{path} is missing; {card.name} cannot classify without its weights. Copy the file from a "
+            f"release, or train it: cd {card.folder} && "
+            "python -m monai.bundle run train --config_file configs/train.json"
+        )
+    found = sha256_of(path)
+    if found != card.weights_sha256:
+        raise WeightsMismatchError(
+            f"{path} has sha256 {found}; {METADATA} names {card.weights_sha256 or 'none'}. Fetch the file "
+            "anew, or, if you trained it yourself, write its sha256 into weights_sha256."
+        )
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
+        raise BundleError(
+            f"{path} cannot be loaded as weights: {_first_line(error)}. Fetch the file anew."
+        ) from error
+    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
+        raise BundleError(f"{path} holds no state dict (name to tensor). Save network.state_dict() alone.")
+    return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
+
+
+def _filled(network: torch.nn.Module, state: dict[str, torch.Tensor], card: Card) -> torch.nn.Module:
+    """The network with its weights, in evaluation mode, tried once on an empty slice."""
+    try:
+        network.float().load_state_dict(state)
+        network.eval()
+        with torch.inference_mode():
+            shape = tuple(network(torch.zeros(1, 1, *card.spatial_shape)).shape)
+    except (RuntimeError, ValueError, TypeError) as error:
+        raise BundleError(
+            f"{card.folder / WEIGHTS} does not fit network_def: {_first_line(error)}"
+        ) from error
+    if shape != (1, 2):
+        raise BundleError(f"The network of {card.name} answers one slice with shape {shape}; wanted (1, 2).")
+    return network.requires_grad_(False)
+
+
+def _steps(parser: ConfigParser, preprocessing: Any, name: str) -> tuple[Step, ...]:
+    """The transforms of a Compose, each with the resolved config by which equal work is recognised."""
+    transforms = getattr(preprocessing, "transforms", None)
+    if transforms is None:
+        return (Step(f"{name}: preprocessing", preprocessing),)
+    written = parser["preprocessing"].get("transforms") if isinstance(parser["preprocessing"], dict) else None
+    keys: list[str] = []
+    if isinstance(written, list):
+        for index, step in enumerate(written):
+            item_id = f"preprocessing::transforms::{index}"
+            if ConfigComponent.is_instantiable(step):
+                item = parser.ref_resolver.get_item(item_id)  # resolved along with the whole
+                if item.is_disabled():
+                    continue
+                # objects show by address: a step that holds one is never taken for another bundle's
+                keys.append(json.dumps(item.get_config(), sort_keys=True, default=repr))
+            else:
+                keys.append(f"{name}: {item_id}")
+    if len(keys) != len(transforms):
+        keys = [f"{name}: step {index}" for index in range(len(transforms))]
+    return tuple(Step(key, transform) for key, transform in zip(keys, transforms, strict=True))
+
+
+@contextmanager
+def _without_codec_advice() -> Iterator[None]:
+    """Silences LoadImage's advice to install a GPU codec for DICOM: no DICOM is read here."""
+    logger = logging.getLogger("monai.data.nvimgcodec_pydicom_plugin")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+def _first_line(error: BaseException) -> str:
+    """What an error says, on one line, with its innermost cause."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}"

@@ -1,0 +1,114 @@
+"""Reads what a bundle's metadata.json says of it as a member; no torch, writes nothing.
+
+Source: the `mrclass` block that the template writes into each metadata.json; MONAI bundle specification.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import BundleError
+from .labels import OTHER
+from .vote import REFINED, REFINEMENT
+
+METADATA = "configs/metadata.json"
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a bundle's metadata says of it as a member.
+
+    Attributes:
+        refines: None for a one-vs-all member, "t1w" for the member that divides T1w from T1ce.
+        threshold: score from which on the label counts, in [0, 1].
+        temperature: the logits are divided by it before softmax.
+        weights_sha256: of models/model.pt, lower-case hexadecimal.
+        spatial_shape: rows and columns of the network's input.
+    """
+
+    name: str
+    folder: Path
+    label: str
+    refines: str | None
+    threshold: float
+    temperature: float
+    version: str
+    weights_sha256: str
+    spatial_shape: tuple[int, ...]
+
+
+def read_card(folder: str | Path) -> Card:
+    """What a bundle says of itself, without reading its config or weights.
+
+    Raises:
+        BundleError: no metadata, or a metadata that does not describe a member.
+    """
+    folder = Path(folder)
+    path = folder / METADATA
+    metadata = read_json(path)
+    block = metadata.get("mrclass")
+    if not isinstance(block, dict):
+        raise BundleError(
+            f'{path} has no "mrclass" block; wanted label, refines, threshold, temperature, weights_sha256. '
+            "Copy the block of one of the six bundles and fill it in."
+        )
+    missing = [key for key in ("label", "refines", "threshold", "weights_sha256") if key not in block]
+    if missing:
+        raise BundleError(f'The "mrclass" block of {path} lacks {", ".join(missing)}. Fill it in.')
+    label, refines = block["label"], block["refines"]
+    if not isinstance(label, str) or not label or label == OTHER:
+        raise BundleError(
+            f"{path} gives the label {label!r}; wanted the key of a label a network can be trained for."
+        )
+    if (refines is not None or label == REFINEMENT) and (label, refines) != (REFINEMENT, REFINED):
+        raise BundleError(
+            f"{path} says that {label} refines {refines!r}; wanted null for a one-vs-all bundle, or "
+            f'"{REFINED}" for {REFINEMENT}.'
+        )
+    form = metadata.get("network_data_format")
+    try:
+        given, pred = form["inputs"]["image"], form["outputs"]["pred"]  # type: ignore[index]
+        channels, classes, shape = given["num_channels"], pred["num_channels"], tuple(given["spatial_shape"])
+    except (KeyError, TypeError) as error:
+        raise BundleError(
+            f"{path} does not say the network's input and output ({error} is missing)."
+        ) from error
+    if channels != 1 or classes != 2:
+        raise BundleError(
+            f"{path} describes a network of {channels} input channels and {classes} outputs; wanted 1 and 2 "
+            "(everything else, the label). Only such bundles can join the ensemble."
+        )
+    return Card(
+        name=folder.resolve().name,
+        folder=folder,
+        label=label,
+        refines=refines,
+        threshold=number(path, "threshold", block["threshold"], 0.0, 1.0),
+        temperature=number(path, "temperature", block.get("temperature", 1.0), 1e-3, 1e3),
+        version=str(metadata.get("version", "")),
+        weights_sha256=str(block["weights_sha256"] or "").lower(),
+        spatial_shape=shape,
+    )
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object from a file of a bundle."""
+    if not path.is_file():
+        raise BundleError(f"{path} is missing; wanted a MONAI bundle folder with {METADATA}.")
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise BundleError(f"{path} cannot be read as JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise BundleError(f"{path} holds a {type(content).__name__}; wanted a JSON object.")
+    return content
+
+
+def number(path: Path, key: str, value: Any, low: float, high: float) -> float:
+    """A number of a bundle's metadata, in its range."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise BundleError(f"{path} has {key} {value!r}; wanted a number from {low:g} to {high:g}.")
+    return float(value)
