@@ -1,0 +1,185 @@
+"""Keeps child processes that read headers: file paths in, one record per path out, whatever a file does.
+
+The unit is one file: a child that crashes or exceeds its time is ended and replaced, and the file it had in
+hand is the culprit. The records are those of `_reader.read`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mrclass.errors import MRClassError
+
+START_SECONDS = 60.0  # a child's first answer may wait for its imports on a busy machine
+MAX_ANSWER = 4_000_000  # bytes; a record is a few kilobytes
+# Neither the working folder nor this package's own folder may shadow a module of the child: a stranger's
+# export may hold a json.py.
+BOOT = (
+    "import sys; sys.path[:] = [entry for entry in sys.path if entry]; sys.argv.pop(0); import runpy; "
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+
+
+class Reader:
+    """One child process; `read` never raises for what a file contains.
+
+    Args:
+        seconds: time limit per file.
+        megabytes: memory limit of the child.
+        command: the child's command line (tests replace it).
+    """
+
+    def __init__(
+        self, seconds: float = 30.0, megabytes: int = 1500, command: Sequence[str] | None = None
+    ) -> None:
+        script = str(Path(__file__).with_name("_reader.py"))
+        self.command = list(command) if command else [sys.executable, "-c", BOOT, script, str(megabytes)]
+        self.seconds = seconds
+        self.child: subprocess.Popen[bytes] | None = None
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        """A new child, once it has said that it is ready; a file in its hands when it ends is then the
+        culprit."""
+        environment = dict(os.environ, OMP_NUM_THREADS="1", OPENBLAS_NUM_THREADS="1", MKL_NUM_THREADS="1")
+        try:
+            child = subprocess.Popen(
+                self.command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env=environment,
+                bufsize=0,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise MRClassError(f"The header reader cannot be started: {error.strerror or error}.") from error
+        self.child = child
+        if not self._line(child, START_SECONDS):
+            status = self.close()
+            raise MRClassError(
+                f"The header reader does not start ({describe(status)}). "
+                f"Install pydicom for {sys.executable}."
+            )
+        return child
+
+    def close(self) -> int | None:
+        """End the child; its exit status where it had ended by itself."""
+        if self.child is None:
+            return None
+        child, self.child = self.child, None
+        try:
+            status = child.wait(timeout=0.2)
+        except subprocess.TimeoutExpired:
+            status = None
+            child.kill()
+            child.wait()
+        for stream in (child.stdin, child.stdout):
+            if stream is not None:
+                stream.close()
+        return status
+
+    def _line(self, child: subprocess.Popen[bytes], limit: float) -> bytes | None:
+        """The child's next line; b"" if it ended, None if it took too long."""
+        assert child.stdout is not None  # opened as a pipe in _start
+        deadline, answer = time.monotonic() + limit, bytearray()
+        with selectors.DefaultSelector() as selector:
+            selector.register(child.stdout, selectors.EVENT_READ)
+            while not answer.endswith(b"\n"):
+                if not selector.select(max(deadline - time.monotonic(), 0)) or len(answer) > MAX_ANSWER:
+                    return None
+                part = os.read(child.stdout.fileno(), 65536)
+                if not part:
+                    return b""
+                answer += part
+        return bytes(answer)
+
+    def read(self, path: Path) -> dict[str, Any]:
+        """The record of one file; `kind` "broken" with a reason when the file ended or held up the child."""
+        child = self.child or self._start()
+        assert child.stdin is not None  # opened as a pipe in _start
+        try:
+            child.stdin.write(os.fsencode(path).hex().encode() + b"\n")
+            line = self._line(child, self.seconds)
+        except BrokenPipeError:
+            line = b""
+        if line:
+            answer: dict[str, Any] = json.loads(line)
+            return answer
+        status = self.close()
+        if line is None:
+            return {
+                "kind": "broken",
+                "reason": f"reading its header did not end within {self.seconds:g} seconds",
+            }
+        return {"kind": "broken", "reason": f"it ended the header reader ({describe(status)})"}
+
+
+def describe(status: int | None) -> str:
+    """A child's exit status in words."""
+    if status is None:
+        return "no exit status"
+    if status < 0:
+        try:
+            return f"signal {signal.Signals(-status).name}"
+        except ValueError:
+            return f"signal {-status}"
+    return f"exit status {status}"
+
+
+def read_all(
+    paths: Sequence[Path],
+    jobs: int,
+    progress: Callable[[int, int], None] | None = None,
+    reader: Callable[[], Reader] = Reader,
+) -> list[dict[str, Any]]:
+    """Records of all `paths`, in their order, read by up to `jobs` children; `progress(done, total)` after
+    each file."""
+    records: list[dict[str, Any]] = [{} for _ in paths]
+    waiting = iter(range(len(paths)))
+    lock = threading.Lock()
+    failures: list[BaseException] = []
+    done = 0
+
+    def work() -> None:
+        nonlocal done
+        child = reader()
+        try:
+            while not failures:
+                with lock:
+                    index = next(waiting, None)
+                if index is None:
+                    return
+                records[index] = child.read(paths[index])
+                with lock:
+                    done += 1
+                    if progress is not None:
+                        progress(done, len(paths))
+        except BaseException as error:  # handed to the caller's thread below
+            failures.append(error)
+        finally:
+            child.close()
+
+    threads = [
+        threading.Thread(target=work, daemon=True) for _ in range(max(1, min(jobs, len(paths) // 16 + 1)))
+    ]
+    for thread in threads:
+        thread.start()
+    try:
+        for thread in threads:
+            thread.join()
+    except BaseException as error:  # Ctrl-C: let the children end before it goes on
+        failures.append(error)
+        raise
+    if failures:
+        raise failures[0]
+    return records

@@ -1,0 +1,306 @@
+"""The child process that reads DICOM headers: paths in on stdin, one JSON line per path out on stdout.
+
+It runs alone, with limits on memory and core dumps, because public files exist that end the process of any
+reader. It needs nothing of this package; `mrclass.dicom` starts it, and starts it again after a file that
+killed it. Source: DICOM PS3.10 (file format), PS3.5 annex A (transfer syntaxes), PS3.3 C.7.6.16
+(functional groups).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import struct
+import sys
+import warnings
+from typing import Any, BinaryIO
+
+MAX_TEXT = 1024  # characters kept of one value
+MAX_VALUES = 64  # values kept of one multi-valued element
+MAX_FRAGMENTS = 100_000  # fragments followed when looking for the end of encapsulated pixel data
+UNDEFINED = 0xFFFFFFFF
+
+# What `Series.header` holds. No name, ID, date or institution may ever be added here.
+HEADER = [
+    "Modality", "SeriesDescription", "ProtocolName", "ImageType", "SequenceName", "PulseSequenceName",
+    "ScanningSequence", "SequenceVariant", "ScanOptions", "ContrastBolusAgent", "ContrastBolusVolume",
+    "ContrastBolusRoute", "EchoTime", "RepetitionTime", "InversionTime", "FlipAngle", "EchoTrainLength",
+    "EchoNumbers", "NumberOfTemporalPositions", "MagneticFieldStrength", "DiffusionBValue",
+    "Manufacturer", "ManufacturerModelName", "BodyPartExamined", "MRAcquisitionType", "SeriesNumber",
+    "SOPClassUID", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation",
+    "BitsAllocated", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices", "ImageOrientationPatient",
+    "ComplexImageComponent", "AcquisitionContrast", "AngioFlag", "DerivationDescription",
+]  # fmt: skip
+# Where the enhanced objects keep what classic ones have at the top: keyword -> (macro, attribute).
+FUNCTIONAL = {
+    "EchoTime": ("MREchoSequence", "EffectiveEchoTime"),
+    "RepetitionTime": ("MRTimingAndRelatedParametersSequence", "RepetitionTime"),
+    "FlipAngle": ("MRTimingAndRelatedParametersSequence", "FlipAngle"),
+    "EchoTrainLength": ("MRTimingAndRelatedParametersSequence", "EchoTrainLength"),
+    "InversionTime": ("MRModifierSequence", "InversionTimes"),
+    "DiffusionBValue": ("MRDiffusionSequence", "DiffusionBValue"),
+    "PixelSpacing": ("PixelMeasuresSequence", "PixelSpacing"),
+    "SliceThickness": ("PixelMeasuresSequence", "SliceThickness"),
+    "ImageOrientationPatient": ("PlaneOrientationSequence", "ImageOrientationPatient"),
+    "BodyPartExamined": ("FrameAnatomySequence", "BodyPartExamined"),
+}
+# Private b-values: Siemens, GE (b + 1e9 in the first of four), Philips, UIH.
+PRIVATE_B = (0x0019100C, 0x00431039, 0x20011003, 0x00651009)
+IDENTITY = [
+    "SpecificCharacterSet", "SeriesInstanceUID", "StudyInstanceUID", "SOPInstanceUID", "PatientID",
+    "InstanceNumber", "AcquisitionNumber", "AcquisitionTime", "ContentTime", "ImagePositionPatient",
+    "TemporalPositionIdentifier", "SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence",
+    "ContrastBolusAgentSequence",
+]  # fmt: skip
+# Two files with one SOPInstanceUID are copies of each other only if they agree in all of these.
+SIGNATURE = [
+    "InstanceNumber", "AcquisitionNumber", "AcquisitionTime", "ContentTime", "ImagePositionPatient",
+    "TemporalPositionIdentifier", "EchoTime", "EchoNumbers", "DiffusionBValue", "ImageType", "Rows", "Columns",
+    "NumberOfFrames", "SamplesPerPixel",
+]  # fmt: skip
+PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+DEFLATED = "1.2.840.10008.1.2.1.99"
+
+
+def limit(megabytes: int) -> None:
+    """Bound this process's memory and forbid core dumps, where the platform can."""
+    try:
+        import resource
+    except ImportError:  # not a POSIX platform: the parent's time limit remains
+        return
+    for what, value in ((resource.RLIMIT_AS, megabytes * 1024 * 1024), (resource.RLIMIT_CORE, 0)):
+        try:
+            resource.setrlimit(what, (value, value))
+        except (ValueError, OSError):
+            sys.stderr.write("a limit of the header reader could not be set on this platform\n")
+
+
+def plain(value: Any) -> Any:
+    """A DICOM value as plain JSON: numbers, trimmed text, or a list of them; None for nothing."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, bytes):
+        value = value.decode("latin-1", "replace")
+    if isinstance(value, str):
+        return value.replace("\0", "").strip()[:MAX_TEXT] or None
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        number = float(value)
+        return number if abs(number) < 1e300 else None  # JSON knows neither NaN nor infinity
+    if hasattr(value, "__iter__"):
+        return [plain(item) for item in list(value)[:MAX_VALUES]] or None
+    try:  # decimal strings of unusual configuration
+        return float(value)
+    except (TypeError, ValueError):
+        return str(value)[:MAX_TEXT]
+
+
+def get(dataset: Any, keyword: Any) -> Any:
+    """Value of one element as plain JSON; an element whose value breaks its VR gives its raw text, or
+    None."""
+    try:
+        return plain(dataset[keyword].value) if keyword in dataset else None
+    except Exception:  # noqa: BLE001 - any element of a stranger's file may break any rule of the standard
+        try:
+            return plain(dataset.get_item(keyword).value)
+        except Exception:  # noqa: BLE001 - not even the raw bytes: as good as absent
+            return None
+
+
+def private_b(dataset: Any) -> float | None:
+    """The b-value of a vendor's private element, s/mm2, or None."""
+    for tag in PRIVATE_B:
+        value = get(dataset, tag)
+        first = value[0] if isinstance(value, list) else value
+        try:
+            text = first.split("\\")[0] if isinstance(first, str) else first
+            number = float(text)
+        except (TypeError, ValueError):
+            continue
+        if number >= 1e9:  # GE adds a thousand millions as a flag
+            number -= 1e9
+        if 0 <= number < 100_000:
+            return number
+    return None
+
+
+def functional(dataset: Any, header: dict[str, Any]) -> None:
+    """Fill gaps of `header` from the shared functional groups, else from those of the first frame."""
+    for group in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
+        try:
+            item = dataset[group].value[0]
+        except Exception:  # noqa: BLE001 - absent, empty or broken: the other group may serve
+            continue
+        for keyword, (macro, attribute) in FUNCTIONAL.items():
+            if header.get(keyword) is None:
+                try:
+                    value = get(item[macro].value[0], attribute)
+                except Exception:  # noqa: BLE001 - this macro is absent or broken
+                    continue
+                header[keyword] = (
+                    value[0] if keyword == "InversionTime" and isinstance(value, list) else value
+                )
+
+
+def end_of_pixels(file: BinaryIO, size: int, explicit: bool, little: bool, length: int) -> str | None:
+    """How the pixel data element at the file's position is cut off, in words, or None if it is whole."""
+    start = file.tell() + (12 if explicit else 8)
+    if length != UNDEFINED:
+        there = size - start
+        return f"the pixel data end after {max(there, 0)} of {length} bytes" if there < length else None
+    order = "<" if little else ">"
+    file.seek(start)
+    for _ in range(MAX_FRAGMENTS):
+        head = file.read(8)
+        if len(head) < 8:
+            return "the compressed pixel data end before their last fragment"
+        group, element, fragment = struct.unpack(order + "HHL", head)
+        if (group, element) == (0xFFFE, 0xE0DD):
+            return None
+        if (group, element) != (0xFFFE, 0xE000):
+            return None  # not a list of fragments: the decoder must judge
+        if file.tell() + fragment > size:
+            return "the compressed pixel data end inside a fragment"
+        file.seek(fragment, os.SEEK_CUR)
+    return None
+
+
+def looks_like_dicom(head: bytes) -> str:
+    """How a file begins: "dicom" (preamble), "bare" (a data set without preamble), or ""."""
+    if head[128:132] == b"DICM":
+        return "dicom"
+    if len(head) < 16:
+        return ""
+    for order in "<>":
+        group, element = struct.unpack(order + "HH", head[:4])
+        explicit = head[4:6].isalpha() and head[4:6].isupper()
+        length = struct.unpack(order + "L", head[4:8])[0]
+        if group in (2, 8) and element <= 0x0100 and (explicit or length <= 256):
+            return "bare"
+    return ""
+
+
+def read_dataset(file: BinaryIO, start: str, head: bytes, stop: Any) -> Any:
+    """The wanted elements of one file up to its pixel data (pydicom FileDataset or Dataset)."""
+    from pydicom import filereader
+    from pydicom.datadict import tag_for_keyword
+
+    wanted = [tag_for_keyword(word) for word in (*HEADER, *IDENTITY)] + list(PRIVATE_B)
+    dataset = filereader.read_partial(
+        file, stop_when=stop, force=start == "bare", specific_tags=[tag for tag in wanted if tag is not None]
+    )
+    if start == "bare" and not len(dataset) and head[4:6].isalpha():
+        file.seek(0)  # pydicom takes a data set without any meta information for implicit VR
+        little = head[0] in (2, 8)
+        dataset = filereader.read_dataset(file, False, little, stop_when=stop, specific_tags=wanted)
+    return dataset
+
+
+def read(path: bytes) -> dict[str, Any]:
+    """One file's record: `kind` "dicom" with identity and header, or "none" / "broken" with a `reason`."""
+    size = os.stat(path).st_size
+    if not size:
+        return {"kind": "none", "reason": "empty file"}
+    with open(path, "rb") as file:
+        head = file.read(132)
+        start = looks_like_dicom(head)
+        if not start:
+            return {"kind": "none", "reason": "", "magic": head[:16].hex()}
+        file.seek(0)
+        pixel: dict[str, Any] = {}
+
+        def stop(tag: Any, vr: str | None, length: int) -> bool:
+            if int(tag) in PIXELS:
+                pixel.update(explicit=vr is not None, length=length)
+                return True
+            return False
+
+        try:
+            dataset = read_dataset(file, start, head, stop)
+        except RecursionError:
+            return {"kind": "broken", "reason": "its sequences are nested too deeply to be read"}
+        except MemoryError:
+            return {"kind": "broken", "reason": "its header wants more memory than the reader is allowed"}
+        except Exception as error:  # noqa: BLE001 - a stranger's file may raise anything in a parser
+            if start == "bare":
+                return {"kind": "none", "reason": "", "magic": head[:16].hex()}
+            return {
+                "kind": "broken",
+                "reason": f"its header cannot be read ({type(error).__name__}: {str(error)[:200]})",
+            }
+        meta = getattr(dataset, "file_meta", {})
+        syntax = get(meta, "TransferSyntaxUID")
+        cut = None
+        if pixel and syntax != DEFLATED:
+            encoding = getattr(dataset, "original_encoding", (False, True))
+            cut = end_of_pixels(file, size, pixel["explicit"], encoding[1] is not False, pixel["length"])
+        if start == "bare" and not any(
+            word in dataset for word in ("SOPClassUID", "Modality", "SeriesInstanceUID", "Rows")
+        ):
+            return {
+                "kind": "broken",
+                "reason": "it begins like a DICOM data set, but names neither object, series nor image",
+            }
+        return record(dataset, meta, syntax, bool(pixel), cut)
+
+
+def record(dataset: Any, meta: Any, syntax: Any, pixels: bool, cut: str | None) -> dict[str, Any]:
+    """What the parent is told of a data set."""
+    from pydicom.uid import UID
+
+    header = {keyword: get(dataset, keyword) for keyword in HEADER}
+    functional(dataset, header)
+    if header["DiffusionBValue"] is None:
+        header["DiffusionBValue"] = private_b(dataset)
+    if header["ContrastBolusAgent"] is None and "ContrastBolusAgentSequence" in dataset:
+        try:
+            header["ContrastBolusAgent"] = get(dataset["ContrastBolusAgentSequence"].value[0], "CodeMeaning")
+        except Exception:  # noqa: BLE001 - an empty or broken sequence names no agent
+            header["ContrastBolusAgent"] = None
+    header["SOPClassUID"] = header["SOPClassUID"] or get(meta, "MediaStorageSOPClassUID")
+    header["TransferSyntaxUID"] = syntax
+    uid = str(header["SOPClassUID"] or "")
+    signature = [header.get(word) if word in header else get(dataset, word) for word in SIGNATURE]
+    return {
+        "kind": "dicom",
+        "series": get(dataset, "SeriesInstanceUID"),
+        "study": get(dataset, "StudyInstanceUID"),
+        "instance": get(dataset, "SOPInstanceUID"),
+        "patient": get(dataset, "PatientID"),
+        "number": get(dataset, "InstanceNumber"),
+        "content": hashlib.sha256(json.dumps(signature).encode()).hexdigest()[:16],
+        "object": UID(uid).name if uid else "",
+        "pixels": pixels,
+        "cut": cut,
+        "header": {keyword: value for keyword, value in header.items() if value is not None},
+    }
+
+
+def main() -> None:
+    """Answer paths (hex of the bytes of the name, one a line) with JSON records until stdin ends."""
+    limit(int(sys.argv[1]) if len(sys.argv) > 1 else 1500)
+    answers = os.fdopen(os.dup(1), "w", encoding="ascii")
+    os.dup2(2, 1)  # nothing that a library prints may look like an answer
+    warnings.simplefilter("ignore")
+    import pydicom
+
+    logging.getLogger("pydicom").disabled = True
+    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    answers.write("ready\n")
+    answers.flush()
+    for line in sys.stdin:
+        try:
+            answer = read(bytes.fromhex(line.strip()))
+        except OSError as error:
+            answer = {"kind": "none", "reason": f"cannot be opened ({error.strerror or error})"}
+        except MemoryError:
+            answer = {"kind": "broken", "reason": "its header wants more memory than the reader is allowed"}
+        answers.write(json.dumps(answer) + "\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()
