@@ -124,9 +124,7 @@ def _finding(row: Row, limits: Mapping[str, float]) -> str:
     parts = [f'<p class="answer">{chip(label)} {answer}</p>', _verdict(row, label)]
     if row.get("conflict"):
         names = [labels.display(str(item)) for item in row.get("candidates") or ()]
-        reached = (
-            f"{escape(' and '.join(names))} reach their thresholds; the higher score wins" if names else ""
-        )
+        reached = f"{escape(' and '.join(names))} reach their thresholds" if names else ""
         parts.append(f'<p class="verdict">{verdict_mark("conflict")} <span>{reached}</span></p>')
     facts = [row.get("acquisition_plane"), row.get("volume_note"), _grid(row), row.get("reason")]
     parts.append('<p class="note">' + " · ".join(escape(fact) for fact in facts if clean(fact)) + "</p>")

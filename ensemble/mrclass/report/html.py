@@ -72,8 +72,8 @@ def page(rows: Sequence[Row], run: Mapping[str, Any], folder: Path) -> str:
         f"{_toolbar(found)}"
         f'<main id="series" tabindex="-1" aria-label="Series">\n{cards}</main>\n'
         '<p id="nothing" hidden>No series fits these filters.</p>\n'
-        f"<footer><p>{RESEARCH_USE_ONLY} The label comes from the image content; what the header claims stands"
-        " beside it. The tick on a bar is the member's threshold.</p></footer>\n"
+        f"<footer><p>{RESEARCH_USE_ONLY} The label comes from the image content; what the header claims"
+        " stands beside it. The tick on a bar is the member's threshold.</p></footer>\n"
         f"<script>{script}</script>\n</body>\n</html>\n"
     )
 

@@ -12,7 +12,10 @@
     score: Number(element.dataset.score), name: element.querySelector("h3").textContent,
   }));
   let inOrder = cards;
-  const textOf = (card) => (card.text ??= card.element.textContent.toLowerCase());
+  // Not the bars: every card names every member there, so that "flair" would find all of them.
+  const searched = "header, .finding, .reason, details dl";
+  const textOf = (card) => (card.text ??=
+    [...card.element.querySelectorAll(searched)].map((part) => part.textContent).join(" ").toLowerCase());
 
   function apply() {
     const words = query.value.toLowerCase().split(/\s+/).filter(Boolean);
@@ -111,8 +114,12 @@
   }
   window.addEventListener("hashchange", arrive);
 
+  // A card that is jumped to must stop below the toolbar, however many lines that takes.
   bar.hidden = false;
-  document.documentElement.classList.add("script");
+  new ResizeObserver(() => {
+    const covered = getComputedStyle(bar).position === "sticky" ? bar.offsetHeight : 0;
+    document.documentElement.style.scrollPaddingTop = `${covered + 10}px`;
+  }).observe(bar);
   apply();
   arrive();
 })();

@@ -132,11 +132,26 @@ def _total(seconds: Any) -> float | None:
 
 
 def json_text(rows: Sequence[Row], run: Mapping[str, Any]) -> str:
-    """Text of results.json: `run`, and `rows` in full as the ledger holds them (not cleaned, not guarded)."""
-    document = {"run": _finite(run), "rows": [_finite(row) for row in rows]}
-    shown = json.dumps(document, ensure_ascii=False, indent=1, allow_nan=False, default=str) + "\n"
+    """Text of results.json: `run`, and `rows` in full as the ledger holds them (not cleaned, not guarded).
+
+    One row stands on one line, so that line-wise tools find their way in long runs.
+    """
+    lines = ",\n".join(_json(row) for row in rows)
+    shown = f'{{"run": {_json(run)},\n"rows": [\n{lines}\n]}}\n'
     # Undecodable bytes of a path are lone surrogates: UTF-8 cannot hold them, a JSON escape can.
     return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", shown)
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    try:
+        return json.dumps(dict(value), ensure_ascii=False, allow_nan=False, default=_plain)
+    except ValueError:
+        return json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON has no word for but Python has: arrays and their numbers, paths."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _finite(value: Any) -> Any:

@@ -27,7 +27,9 @@ def clean(value: Any, limit: int | None = None) -> str:
         limit: characters kept, the last one an ellipsis where something was cut.
     """
     text = "" if value is None else str(value)
-    text = _UNSAFE.sub(REPLACEMENT, _SPACES.sub(" ", text)).strip()
+    if not text.isprintable() or "  " in text:  # few texts need the slow way
+        text = _UNSAFE.sub(REPLACEMENT, _SPACES.sub(" ", text))
+    text = text.strip()
     if limit is not None and len(text) > limit:
         text = text[: limit - 1] + "…"
     return text
