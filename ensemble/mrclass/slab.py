@@ -52,12 +52,15 @@ def clip_level(intensities: NDArray[np.float32], fraction: float = CLIP_FRACTION
     Returns:
         A level in the unit of the intensities; 0 when no intensity is positive.
 
-    Source: AFNI 3dClipLevel (gradual iteration from the upper 65 % of the positive voxels).
+    Source: AFNI 3dClipLevel, which starts from the upper 65 % of the positive voxels or half their root mean
+        square.
     """
     positive = np.sort(intensities[intensities > 0], axis=None)
     if positive.size == 0:
         return 0.0
-    half_rms = 0.5 * float(np.sqrt(np.mean(np.square(positive, dtype=np.float64))))
+    # the brightest 1 % is cut, or a few stray voxels would be all that is taken for tissue
+    trimmed = np.minimum(positive, positive[int((1 - TAIL) * (positive.size - 1))])
+    half_rms = 0.5 * float(np.sqrt(np.mean(np.square(trimmed, dtype=np.float64))))
     start = max(int(0.35 * positive.size), int(np.searchsorted(positive, half_rms)))
     start = min(start, positive.size - 1)
     for _ in range(66):

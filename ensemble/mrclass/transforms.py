@@ -130,6 +130,8 @@ class N4BiasFieldCorrection(Transform):
         padded = np.concatenate([slices, np.repeat(slices[-1:], max(0, N4_SLICES - depth), axis=0)])
         small = torch.nn.functional.avg_pool2d(torch.from_numpy(padded), self.shrink).numpy()
         mask = foreground(small)
+        if not mask.any():
+            raise RuntimeError("the slab has no foreground")
         image = sitk.GetImageFromArray(small)
         image.SetSpacing((float(self.shrink), float(self.shrink), 1.0))  # in units of the slab's 2 mm
         image.SetOrigin(((self.shrink - 1) / 2, (self.shrink - 1) / 2, 0.0))
