@@ -92,18 +92,21 @@ def load_member(folder: str | Path) -> Member:
             network = parser.get_parsed_content("network_def")
             preprocessing = parser.get_parsed_content("preprocessing")
             steps = _steps(parser, preprocessing, card.name)
-            temperature = parser.get_parsed_content("temperature") if "temperature" in parser else 1.0
+            values = {
+                key: parser.get_parsed_content(key) for key in ("temperature", "threshold") if key in config
+            }
     except Exception as error:  # a config can raise anything: it is code
         raise BundleError(
             f"{path} cannot be used: {_first_line(error)}. Check the config against the template."
         ) from error
     if not isinstance(network, torch.nn.Module):
         raise BundleError(f"network_def of {path} is a {type(network).__name__}; wanted a torch network.")
-    if number(path, "temperature", temperature, 1e-3, 1e3) != card.temperature:
-        raise BundleError(
-            f"{card.name} has temperature {temperature} in {CONFIG} and {card.temperature} in {METADATA}; "
-            "wanted one value. Make them equal."
-        )
+    for key, stated in (("temperature", card.temperature), ("threshold", card.threshold)):
+        if key in values and number(path, key, values[key], 0.0, 1e3) != stated:
+            raise BundleError(
+                f"{card.name} has {key} {values[key]} in {CONFIG} and {stated} in {METADATA}; wanted one value. "
+                "Make them equal."
+            )
     return Member(
         name=card.name,
         label=card.label,
@@ -141,7 +144,7 @@ def _weights(card: Card) -> dict[str, torch.Tensor]:
     if found != card.weights_sha256:
         raise WeightsMismatchError(
             f"{path} has sha256 {found}; {METADATA} names {card.weights_sha256 or 'none'}. Fetch the file "
-            "anew, or, if you trained it yourself, write its sha256 into weights_sha256."
+            f"anew, or, if these weights are meant, record them: python -m mrclass.publish {card.folder}"
         )
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
