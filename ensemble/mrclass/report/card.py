@@ -126,8 +126,12 @@ def _finding(row: Row, limits: Mapping[str, float]) -> str:
         names = [labels.display(str(item)) for item in row.get("candidates") or ()]
         reached = f"{escape(' and '.join(names))} reach their thresholds" if names else ""
         parts.append(f'<p class="verdict">{verdict_mark("conflict")} <span>{reached}</span></p>')
-    facts = [row.get("acquisition_plane"), row.get("volume_note"), _grid(row), row.get("reason")]
-    parts.append('<p class="note">' + " · ".join(escape(fact) for fact in facts if clean(fact)) + "</p>")
+    facts = [
+        escape(fact) for fact in (row.get("acquisition_plane"), _grid(row), row.get("reason")) if clean(fact)
+    ]
+    if clean(row.get("volume_note")):  # what tells the volumes of one series apart comes first
+        facts.insert(0, f'<b class="which">{escape(row.get("volume_note"))}</b>')
+    parts.append(f'<p class="note">{" · ".join(facts)}</p>')
     return "".join(parts)
 
 

@@ -25,7 +25,7 @@ from mrclass.report.series import (
     member_order,
     title,
 )
-from mrclass.report.text import clean, escape, score
+from mrclass.report.text import clean, escape, number, score
 
 RESEARCH_USE_ONLY = "Research use only. Not a medical device."
 _LISTED = 12  # disagreements listed in the summary; the filter shows the rest
@@ -89,6 +89,10 @@ def _head(named: str, found: Counts, run: Mapping[str, Any]) -> str:
         ("version", run.get("mrclass") or run.get("version")),
         ("started", run.get("started")),
         ("finished", run.get("finished")),
+        ("seconds", _count(run.get("seconds"))),
+        ("device", run.get("device")),
+        ("files", _count(run.get("files"))),
+        ("in no series", _count(run.get("files_in_no_series"))),
         ("command", said),
     ]
     shown = "".join(
@@ -114,6 +118,11 @@ def _head(named: str, found: Counts, run: Mapping[str, Any]) -> str:
         f'<ul class="shares" aria-label="Series per label">{shares}</ul></div>'
         f'<dl class="run">{shown}</dl></header>\n'
     )
+
+
+def _count(value: Any) -> str:
+    found = number(value)
+    return "" if found is None else f"{found:.0f}"
 
 
 def _attention(series: Sequence[Series]) -> str:
