@@ -87,12 +87,12 @@ class _Worker:
         self.process.start()
         theirs.close()
         self.ready = False
-        self.series: Any = None
+        self.place: int | None = None  # in the plan, of the series in hand
         self.deadline = time.monotonic() + START_TIMEOUT_S
         self._scratch = setup.scratch / str(number)
 
-    def give(self, series: Any, timeout_s: float) -> None:
-        self.series = series
+    def give(self, place: int, series: Any, timeout_s: float) -> None:
+        self.place = place
         self.deadline = time.monotonic() + timeout_s
         self.pipe.send(series)
 
@@ -137,17 +137,17 @@ class Crew:
         self._started += 1
         return _Worker(self._setup, self._started)
 
-    def results(self, plan: Sequence[Any]) -> Iterator[tuple[Any, Outcome]]:
-        """Hand out the series of `plan`; yield each with its outcome as it comes.
+    def results(self, plan: Sequence[Any]) -> Iterator[tuple[int, Outcome]]:
+        """Hand out the series of `plan`; yield the place of each with its outcome, as they come.
 
         Raises:
             MRClassError: no worker can start, for example because a bundle cannot be read.
         """
-        waiting = list(reversed(plan))
+        waiting = list(enumerate(plan))[::-1]
         left = len(waiting)
         while left:
             for worker in self._workers:
-                if worker.ready and worker.series is None and waiting:
+                if worker.ready and worker.place is None and waiting:
                     self._give(worker, waiting)
             for worker in self._wait():
                 finished = self._hear(worker)
@@ -155,40 +155,40 @@ class Crew:
                     left -= 1
                     yield finished
 
-    def _give(self, worker: _Worker, waiting: list[Any]) -> None:
-        series = waiting.pop()
+    def _give(self, worker: _Worker, waiting: list[tuple[int, Any]]) -> None:
+        place, series = waiting.pop()
         try:
-            worker.give(series, self._setup.timeout_s)
+            worker.give(place, series, self._setup.timeout_s)
         except (BrokenPipeError, ConnectionResetError):
-            worker.series = None
-            waiting.append(series)  # it died while idle: not this series' fault
+            worker.place = None
+            waiting.append((place, series))  # it died while idle: not this series' fault
             self._replace(worker)
 
     def _wait(self) -> list[_Worker]:
         """Workers that said something, died, or exceeded their time."""
-        busy = [worker for worker in self._workers if worker.series is not None or not worker.ready]
+        busy = [worker for worker in self._workers if worker.place is not None or not worker.ready]
         now = time.monotonic()
         pause = max(0.0, min((worker.deadline for worker in busy), default=now) - now)
         heard = set(wait([worker.pipe for worker in busy], timeout=pause))
         now = time.monotonic()
         return [worker for worker in busy if worker.pipe in heard or worker.deadline <= now]
 
-    def _hear(self, worker: _Worker) -> tuple[Any, Outcome] | None:
-        """Take one message from a worker, or bury it; returns a finished series with its outcome."""
-        series = worker.series
+    def _hear(self, worker: _Worker) -> tuple[int, Outcome] | None:
+        """Take one message from a worker, or bury it; returns the place of a finished series and its outcome."""
+        place = worker.place
         try:
             message = worker.pipe.recv() if worker.pipe.poll() else None
         except (EOFError, ConnectionResetError):
             reason = f"The worker process {worker.last_words()} while it had this series in hand."
             self._replace(worker, worker.last_words())
-            return None if series is None else (series, Outcome("unreadable", reason, [{}], [None]))
+            return None if place is None else (place, Outcome("unreadable", reason, [{}], [None]))
         if message is None:
             self._replace(worker, f"did not start within {START_TIMEOUT_S:.0f} s")
             reason = f"Took longer than its time limit ({self._setup.timeout_s:.0f} s); see --timeout."
-            return None if series is None else (series, Outcome("unreadable", reason, [{}], [None]))
-        if isinstance(message, Outcome):
-            worker.series = None
-            return series, message
+            return None if place is None else (place, Outcome("unreadable", reason, [{}], [None]))
+        if isinstance(message, Outcome) and place is not None:
+            worker.place = None
+            return place, message
         if message[0] == "failed":
             raise getattr(errors, message[1], MRClassError)(message[2])
         worker.ready = True

@@ -95,8 +95,9 @@ def process(series: Any, ensemble: Any, rooms: Rooms, scratch: Path, timeout_s: 
         started = time.perf_counter()
         volumes = rooms.convert(series, folder, timeout_s)
         share = (time.perf_counter() - started) / max(1, len(volumes))
-        for volume in volumes:
+        for index, volume in enumerate(volumes):
             row, picture = _one_volume(volume, series, ensemble, rooms, folder, share)
+            row["volume_index"] = index
             outcome.volumes.append(row)
             outcome.pictures.append(picture)
         outcome.reason = "; ".join(getattr(series, "notes", ()))
@@ -123,7 +124,6 @@ def _one_volume(
     claimed = rooms.header_label(series.header, volume.sidecar)
     row: dict[str, Any] = {
         "status": "done",
-        "volume_index": int(volume.index),
         "volume_note": volume.note,
         "shape": [int(n) for n in volume.shape],
         "spacing": [round(float(mm), 4) for mm in volume.spacing],
@@ -151,8 +151,8 @@ def _one_volume(
         "verdict": rooms.verdict(claimed, prediction.label),
     }
     started = time.perf_counter()
-    written = rooms.thumbnail(prediction.slices, folder / f"{volume.index}.webp")
-    path = written if isinstance(written, Path) else folder / f"{volume.index}.webp"
+    written = rooms.thumbnail(prediction.slices, folder / "thumbnail.webp")
+    path = written if isinstance(written, Path) else folder / "thumbnail.webp"
     picture = (path.read_bytes(), path.suffix)
     row["seconds"] |= {stage: float(s) for stage, s in prediction.seconds.items()}
     row["seconds"]["thumbnail"] = time.perf_counter() - started
