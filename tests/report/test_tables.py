@@ -93,8 +93,8 @@ def test_the_table_shows_a_line_per_volume_and_the_totals() -> None:
     assert "AX T2 (b 1000)" in lines[5] and "0.400 T1w" in lines[5]
     assert lines[6].split(maxsplit=1) == ["series6", "unreadable: The pixel data end after 12 of 24 images."]
     assert lines[-1] == (
-        "6 series, 5 volumes: 2 T2w, 1 FLAIR, 1 other. "
-        "1 disagree with the header, 1 in conflict, 1 unreadable, 1 skipped."
+        "6 series (5 volumes): 2 T2w, 1 FLAIR, 1 other, 1 unreadable, 1 skipped. "
+        "1 disagree with the header, 1 in conflict."
     )
 
 
@@ -134,7 +134,11 @@ def test_no_control_character_reaches_the_terminal() -> None:
 
 
 def test_a_table_without_rows_is_its_head_and_totals() -> None:
-    assert report.table([], width=80).splitlines()[-1].startswith("0 series, 0 volumes.")
+    assert (
+        report.table([], width=80)
+        .splitlines()[-1]
+        .startswith("0 series (0 volumes): 0 unreadable, 0 skipped.")
+    )
 
 
 def test_a_score_below_one_never_reads_as_one() -> None:

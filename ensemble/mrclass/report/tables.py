@@ -199,13 +199,13 @@ def table(rows: Sequence[Row], width: int | None = None) -> str:
 
 
 def totals(found: Counts) -> str:
-    """One sentence of totals: series, labels, disagreements, conflicts, unreadable, skipped."""
-    per_label = ", ".join(f"{found.tags[key]} {text.clean(labels.display(key))}" for key in found.labels)
+    """Totals in two sentences; what is counted is series, so that they add up where each holds one volume."""
+    parts = [f"{found.tags[key]} {text.clean(labels.display(key))}" for key in found.labels]
+    parts += [f"{found.tags[state]} {state}" for state in (UNREADABLE, SKIPPED)]
+    volumes = f"{found.volumes} {'volume' if found.volumes == 1 else 'volumes'}"
     return (
-        f"{found.series} series, {found.volumes} {'volume' if found.volumes == 1 else 'volumes'}"
-        f"{': ' + per_label if per_label else ''}. "
-        f"{found.tags[DISAGREE]} disagree with the header, {found.tags[CONFLICT]} in conflict, "
-        f"{found.tags[UNREADABLE]} unreadable, {found.tags[SKIPPED]} skipped."
+        f"{found.series} series ({volumes}): {', '.join(parts)}. "
+        f"{found.tags[DISAGREE]} disagree with the header, {found.tags[CONFLICT]} in conflict."
     )
 
 
