@@ -153,3 +153,9 @@ def test_a_config_that_is_no_json_is_refused(bundle: Path) -> None:
     (bundle / "configs" / "metadata.json").write_text("{", encoding="utf-8")
     with pytest.raises(BundleError, match="cannot be read as JSON"):
         load_member(bundle)
+
+
+def test_a_config_and_a_metadata_of_different_thresholds_are_refused(bundle: Path) -> None:
+    change(bundle / "configs" / "inference.json", threshold=0.9)
+    with pytest.raises(BundleError, match=r"threshold 0\.9 in .* and 0\.6 in"):
+        load_member(bundle)

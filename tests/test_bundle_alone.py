@@ -21,7 +21,7 @@ FOLDERS = sorted(path.parents[1] for path in BUNDLES.glob("*/configs/metadata.js
 
 @pytest.fixture(params=FOLDERS, ids=lambda folder: folder.name)
 def bundle(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """A copy of the bundle; where its weights are not there yet, with random ones: the equality holds for any."""
+    """A copy of the bundle; where it has no weights yet, with random ones: equality holds for any."""
     folder = tmp_path / request.param.name
     shutil.copytree(request.param, folder)
     weights = folder / "models" / "model.pt"

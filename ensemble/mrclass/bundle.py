@@ -104,8 +104,8 @@ def load_member(folder: str | Path) -> Member:
     for key, stated in (("temperature", card.temperature), ("threshold", card.threshold)):
         if key in values and number(path, key, values[key], 0.0, 1e3) != stated:
             raise BundleError(
-                f"{card.name} has {key} {values[key]} in {CONFIG} and {stated} in {METADATA}; wanted one value. "
-                "Make them equal."
+                f"{card.name} has {key} {values[key]} in {CONFIG} and {stated} in {METADATA}; "
+                "wanted one value. Make them equal."
             )
     return Member(
         name=card.name,
