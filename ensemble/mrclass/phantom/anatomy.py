@@ -15,14 +15,19 @@ import numpy as np
 from scipy import ndimage
 
 from mrclass.errors import VolumeError
-from mrclass.phantom.head import BRAIN, ORIGIN, SHAPE, dress, ellipsoid
+from mrclass.phantom.head import BRAIN, ORIGIN, SHAPE, dress, ellipsoid, enlarge
 from mrclass.phantom.tissues import INDEX
 from mrclass.phantom.vessels import add_lesions, add_vessels
 
 LESIONS = ("tumour", "stroke", "wm_lesions", "bleed", "cavity")
 _DEEP = {  # MNI mm: centre of the right one, radii
     "deep_grey": [((13, 10, 10), (5, 10, 9)), ((26, 4, 2), (6, 14, 9)), ((11, -18, 8), (8, 12, 9))],
-    "iron": [((20, -2, -1), (4, 7, 5)), ((5, -20, -8), (3, 3, 3)), ((9, -17, -12), (4, 5, 3)), ((14, -57, -34), (6, 6, 4))],
+    "iron": [
+        ((20, -2, -1), (4, 7, 5)),
+        ((5, -20, -8), (3, 3, 3)),
+        ((9, -17, -12), (4, 5, 3)),
+        ((14, -57, -34), (6, 6, 4)),
+    ],
 }
 
 
@@ -82,7 +87,9 @@ def _volume_maps(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     mask = parts == 1 + np.argmax(ndimage.sum(mask, parts, np.arange(1, n + 1)))
     mask = ndimage.binary_closing(mask, iterations=3)
     spacing = np.asarray(image.header.get_zooms()[:3])
-    size = np.array([np.ptp(np.where(mask.any(axis=tuple({0, 1, 2} - {k})))[0]) + 1 for k in range(3)]) * spacing
+    size = (
+        np.array([np.ptp(np.where(mask.any(axis=tuple({0, 1, 2} - {k})))[0]) + 1 for k in range(3)]) * spacing
+    )
     if not ((size > 85) & (size < 230)).all():
         raise VolumeError(f"{path}: foreground of {size.round()} mm; a stripped brain spans 85 to 230 mm.")
     _, _, mni = _mni_maps()
@@ -101,13 +108,15 @@ def _three_tissues(values: np.ndarray, brain: np.ndarray) -> tuple[np.ndarray, n
     """Soft grey and white matter of a T1w brain: local means of three classes, linear mixing between neighbours."""
     weight = ndimage.gaussian_filter(brain[::4, ::4, ::4].astype(np.float32), 7)
     local = ndimage.gaussian_filter((values * brain)[::4, ::4, ::4], 7) / np.maximum(weight, 1e-3)
-    flat = ndimage.zoom(local, 4, order=1)[: SHAPE[0], : SHAPE[1], : SHAPE[2]]
+    flat = enlarge(local)
     ratio = values / np.maximum(flat, 1e-3)
     sample = ratio[brain][::17]
     centres = np.percentile(sample, [5, 45, 85])
     for _ in range(30):
         nearest = np.abs(sample[:, None] - centres[None]).argmin(1)
-        centres = np.array([sample[nearest == k].mean() if (nearest == k).any() else centres[k] for k in range(3)])
+        centres = np.array(
+            [sample[nearest == k].mean() if (nearest == k).any() else centres[k] for k in range(3)]
+        )
     centres = np.sort(centres)
     white = np.clip((ratio - centres[1]) / (centres[2] - centres[1]), 0, 1)
     csf = np.clip((centres[1] - ratio) / (centres[1] - centres[0]), 0, 1)
@@ -152,7 +161,9 @@ def make_anatomy(
         lesions = tuple(kind for kind in LESIONS if rng.random() < odds[kind])
     add_lesions(labels, soft, rng, lesions)
     if stripped:
-        labels = np.where(ndimage.binary_dilation(brain, iterations=int(rng.integers(0, 3))), labels, 0).astype(np.uint8)
+        labels = np.where(
+            ndimage.binary_dilation(brain, iterations=int(rng.integers(0, 3))), labels, 0
+        ).astype(np.uint8)
     scale = rng.normal(1.0, 0.05) * np.exp(rng.normal(0, 0.03, 3))
     angles = np.deg2rad(rng.normal(0, (5.0, 3.5, 3.5)))
     linear = rotation(angles) @ np.diag(1 / scale) @ (np.eye(3) + rng.normal(0, 0.025, (3, 3)))

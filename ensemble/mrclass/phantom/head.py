@@ -7,6 +7,7 @@ scalp fat, dark bone and air, mucosa and muscle where heads have them. Source: p
 from __future__ import annotations
 
 import numpy as np
+import torch
 from scipy import ndimage
 
 from mrclass.phantom.tissues import INDEX
@@ -24,23 +25,46 @@ def coordinates() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def ellipsoid(centre: tuple[float, float, float], radii: tuple[float, float, float]) -> np.ndarray:
     """Boolean mask of an ellipsoid in MNI mm on the grid."""
-    x, y, z = coordinates()
-    distance = ((x - centre[0]) / radii[0]) ** 2 + ((y - centre[1]) / radii[1]) ** 2
-    return distance + ((z - centre[2]) / radii[2]) ** 2 <= 1
+    mask = np.zeros(SHAPE, dtype=bool)
+    low = [
+        int(np.clip(np.floor(c - o - r), 0, n))
+        for c, o, r, n in zip(centre, ORIGIN, radii, SHAPE, strict=True)
+    ]
+    high = [
+        int(np.clip(np.ceil(c - o + r) + 1, 0, n))
+        for c, o, r, n in zip(centre, ORIGIN, radii, SHAPE, strict=True)
+    ]
+    box = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
+    x, y, z = (
+        (axis - c) / r
+        for axis, c, r in zip(
+            (coordinates()[0][box[0]], coordinates()[1][:, box[1]], coordinates()[2][:, :, box[2]]),
+            centre,
+            radii,
+            strict=True,
+        )
+    )
+    mask[box] = x**2 + y**2 + z**2 <= 1
+    return mask
 
 
 def _distance(mask: np.ndarray) -> np.ndarray:
     """Distance in mm to the mask, computed at 2 mm and interpolated: shells do not need more."""
-    coarse = ndimage.distance_transform_edt(~mask[::2, ::2, ::2], sampling=2.0)
-    fine = ndimage.zoom(coarse, 2, order=1)
-    return fine[: SHAPE[0], : SHAPE[1], : SHAPE[2]].astype(np.float32)
+    return enlarge(ndimage.distance_transform_edt(~mask[::2, ::2, ::2], sampling=2.0))
 
 
 def _noise(rng: np.random.Generator, cell: int) -> np.ndarray:
     """Smooth noise of unit variance with a grain of `cell` mm on the grid."""
-    small = rng.normal(size=[n // cell + 2 for n in SHAPE])
-    big = ndimage.zoom(small, [n / s for n, s in zip(SHAPE, small.shape, strict=True)], order=1)
-    return (big / big.std()).astype(np.float32)
+    big = enlarge(rng.normal(size=[n // cell + 2 for n in SHAPE]))
+    return big / big[::3, ::3, ::3].std()
+
+
+def enlarge(coarse: np.ndarray) -> np.ndarray:
+    """Trilinear enlargement of a coarse 3-D array to the grid: float32, shape SHAPE."""
+    small = torch.from_numpy(coarse.astype(np.float32))[None, None]
+    return torch.nn.functional.interpolate(small, size=SHAPE, mode="trilinear", align_corners=False)[
+        0, 0
+    ].numpy()
 
 
 def dress(brain: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -66,7 +90,7 @@ def dress(brain: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     neck = (x**2 / rng.uniform(52, 66) ** 2 + (y + 22) ** 2 / rng.uniform(56, 68) ** 2 <= 1) & (z < -55)
     outline = (to_brain < csf + skull + scalp) | face | nose | neck
     coarse = ndimage.gaussian_filter(outline[::2, ::2, ::2].astype(np.float32), 3.0)
-    inside = ndimage.zoom(coarse, 2, order=1)[: SHAPE[0], : SHAPE[1], : SHAPE[2]] > 0.5
+    inside = enlarge(coarse) > 0.5
     depth = _distance(~inside)
     depth += 1.2 * _noise(rng, 16)
 

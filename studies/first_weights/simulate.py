@@ -1,0 +1,183 @@
+"""Simulated training slabs: subjects of `mrclass.phantom` scanned with every kind of protocol, one .npz file per subject.
+
+Reads skull-stripped T1w volumes named on the command line as further anatomies; writes OUT/<anatomy>-<seed>.npz.
+    python studies/first_weights/simulate.py OUT --seeds 0 40 [--anatomy VOLUME.nii.gz ...]
+A file that exists is kept, so the command goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from mrclass.errors import VolumeError
+from mrclass.phantom.acquire import render
+from mrclass.phantom.anatomy import Anatomy, make_anatomy, rotation
+from mrclass.phantom.protocols import KINDS, PLANES, Protocol, random_protocol
+from mrclass.phantom.sampling import Sampled, sample, slice_profile
+from mrclass.phantom.spine import make_spine
+from mrclass.phantom.tissues import INDEX, tissue_values
+from mrclass.slab import foreground, foreground_middle
+
+SIZE, PIXELS, PIXEL, THIN = 120, 200, 1.25, 44
+# share of each label among simulated slabs
+SHARES = {"t1w": 0.17, "t1ce": 0.17, "t2w": 0.12, "flair": 0.13, "adc": 0.09, "swi": 0.08, "other": 0.24}
+OTHER = {
+    "dwi": 6,
+    "t2star": 2,
+    "pd": 2,
+    "tof": 2,
+    "mip": 1,
+    "minip": 0.7,
+    "phase": 1,
+    "epi": 2,
+    "m0": 2,
+    "perfusion": 1.5,
+    "fa": 2,
+    "fieldmap": 1,
+    "localizer": 1.2,
+    "spine": 1.5,
+    "noise": 0.2,
+}
+OUTSIDE = ("air", "fat", "muscle", "bone", "marrow", "skin", "mucosa", "vitreous", "dura", "disc")
+
+
+def draw_kind(rng: np.random.Generator) -> str:
+    """A kind of series, labels by SHARES, kinds of *other* by OTHER."""
+    label = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+    kinds = [kind for kind, row in KINDS.items() if row.label == label]
+    weights = np.array([OTHER[k] if label == "other" else 0.35 if k == "t1w_flair" else 1.0 for k in kinds])
+    return str(rng.choice(kinds, p=weights / weights.sum()))
+
+
+def draw_position(plane: str, rng: np.random.Generator) -> tuple[float, float, float]:
+    """Head mm of the middle of an acquisition: mostly the usual one, now and then high, low or lateral."""
+    far = 1.0 if rng.random() < 0.75 else 2.2
+    if plane == "axial":
+        return (rng.normal(0, 4), rng.normal(-15, 5), float(np.clip(rng.normal(16, 13 * far), -45, 62)))
+    if plane == "sagittal":
+        return (float(np.clip(rng.normal(0, 7 * far), -50, 50)), rng.normal(-8, 6), rng.normal(0, 8))
+    return (rng.normal(0, 4), float(np.clip(rng.normal(-15, 14 * far), -80, 55)), rng.normal(2, 8))
+
+
+def brain_mask(sampled: Sampled) -> torch.Tensor:
+    """Brain and the CSF around it: bool (thin slices, height, width)."""
+    outside = torch.zeros(256, dtype=torch.bool)
+    outside[[INDEX[name] for name in OUTSIDE]] = True
+    inner = (~outside[sampled.labels.long()]).float()[:, None]
+    return functional.avg_pool2d(inner, 9, 1, 4)[:, 0] > 0.62
+
+
+def slab_of(
+    sampled: Sampled, protocol: Protocol, seed: int, strip: bool, rng: np.random.Generator
+) -> np.ndarray:
+    """One slab of a random volume of the series: float32 (10, 125, 125), 2 mm."""
+    step = max(2.0, protocol.thickness + protocol.gap)
+    thickness = max(protocol.thickness, min(2.0, step))
+    count = int(np.ceil(20 / step)) + 2
+    if protocol.kind in ("mip", "minip"):
+        step, thickness, count = 2.0, 2.0, 20
+    middle = (THIN - 1) / 2
+    phase = 0.0 if step == 2.0 else float(rng.uniform(-0.5, 0.5)) * step
+    centres = middle + phase + (np.arange(count) - (count - 1) / 2) * step
+    profile = slice_profile(THIN, 1.0, centres, thickness)
+    values = tissue_values(protocol.field, np.random.default_rng([seed, 11]))
+    volumes = render(sampled, profile, protocol, values, rng)
+    image = volumes[int(rng.integers(len(volumes)))][1]
+    if strip:
+        mask = brain_mask(sampled)
+        near = mask[np.clip(np.round(centres).astype(int), 0, THIN - 1)]
+        image = image * near
+    wanted = middle + (np.arange(10) - 4.5) * 2.0
+    place = np.clip((wanted - centres[0]) / step, 0, count - 1)
+    low = np.minimum(np.floor(place).astype(int), count - 2)
+    t = torch.from_numpy((place - low).astype(np.float32))[:, None, None]
+    slab = image[low] * (1 - t) + image[low + 1] * t
+    return functional.interpolate(slab[:, None], size=(125, 125), mode="area")[:, 0].clamp_min(0).numpy()
+
+
+def centred(slab: np.ndarray) -> np.ndarray:
+    """Crop (or pad with zeros) to SIZE x SIZE around the foreground, as `mrclass.transforms.AcquisitionSlab` centres."""
+    mask = foreground(slab)
+    out = np.zeros((slab.shape[0], SIZE, SIZE), dtype=slab.dtype)
+    window = []
+    for axis in (1, 2):
+        middle = foreground_middle(mask, axis) if mask.any() else (slab.shape[axis] - 1) / 2
+        start = int(round(middle - (SIZE - 1) / 2))
+        a, b = max(start, 0), min(start + SIZE, slab.shape[axis])
+        window.append((slice(a, b), slice(a - start, b - start)))
+    out[:, window[0][1], window[1][1]] = slab[:, window[0][0], window[1][0]]
+    return out
+
+
+def quantise(slab: np.ndarray) -> np.ndarray:
+    """uint8 with the 99.9th percentile at 250."""
+    high = float(np.percentile(slab, 99.9))
+    return np.clip(slab / max(high, 1e-9) * 250, 0, 255).astype(np.uint8)
+
+
+def subject(seed: int, source: str, per_position: int) -> dict[str, np.ndarray]:
+    """All slabs of a subject: images uint8 (n, 10, 120, 120) with kind, label, plane as strings."""
+    rng = np.random.default_rng([seed, 31])
+    anatomy = make_anatomy(seed, source)
+    spine: Anatomy | None = None
+    images, kinds, labels, planes = [], [], [], []
+    for plane in (*PLANES, "axial"):
+        tilt = rotation(np.deg2rad(rng.normal(0, (8, 3, 3))))
+        sampled = sample(anatomy, plane, draw_position(plane, rng), THIN, 1.0, (PIXELS, PIXELS), PIXEL, tilt)
+        for _ in range(per_position):
+            kind = draw_kind(rng)
+            here = sampled
+            if kind == "spine":
+                spine = spine or make_spine(seed)
+                here = sample(spine, plane, (0.0, -20.0, -2.0), THIN, 1.0, (PIXELS, PIXELS), PIXEL, tilt)
+            protocol = random_protocol(kind, rng, plane)
+            strip = kind not in ("spine", "noise", "localizer") and rng.random() < 0.3
+            slab = slab_of(here, protocol, seed, strip, rng)
+            images.append(quantise(centred(slab)))
+            kinds.append(kind)
+            labels.append(protocol.label)
+            planes.append(plane)
+    return {
+        "images": np.stack(images),
+        "kind": np.array(kinds),
+        "label": np.array(labels),
+        "plane": np.array(planes),
+    }
+
+
+def main() -> None:
+    """Simulate the seeds of the command line, anatomy after anatomy."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--seeds", type=int, nargs=2, default=(0, 8))
+    parser.add_argument("--per-position", type=int, default=16)
+    parser.add_argument("--anatomy", nargs="*", default=["mni152"])
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    for number, source in enumerate(args.anatomy):
+        for seed in range(*args.seeds):
+            unique = seed * 1000 + number
+            path = args.out / f"{Path(source).name.split('.')[0]}-{unique}.npz"
+            if path.exists():
+                continue
+            try:
+                data = subject(unique, source, args.per_position)
+            except VolumeError as error:
+                print(f"{source}: left out: {error}", file=sys.stderr, flush=True)
+                break
+            partial = path.with_suffix(".tmp.npz")
+            np.savez(partial, **data)
+            partial.rename(path)
+            print(path.name, len(data["kind"]), file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

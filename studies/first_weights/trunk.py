@@ -1,0 +1,154 @@
+"""One network trained on all labels at once: the start of the six bundles' networks. Resumable.
+
+Reads slabs (`simulate.py`, `real.py`), writes OUT/trunk.pt (checkpoint) and OUT/log.jsonl.
+    python studies/first_weights/trunk.py OUT --sim FOLDER [...] --real FOLDER/train.npz --validation FOLDER/validation.npz --minutes 60
+The body is the bundles' ResNet-18; six sigmoid outputs stand for the six binary questions. T1ce against T1w is asked of T1 slices only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from monai.networks.nets import resnet18
+from slabs import Slabs, augment, gather, normalise
+from torch.nn import functional
+
+from mrclass.labels import KEYS
+
+QUESTIONS = ("t1w", "t2w", "flair", "adc", "swi", "t1ce")
+SHARES = {"t1w": 0.15, "t1ce": 0.15, "t2w": 0.13, "flair": 0.14, "adc": 0.08, "swi": 0.08, "other": 0.27}
+CODE = {key: i for i, key in enumerate(KEYS)}
+
+
+def network() -> torch.nn.Module:
+    """The bundles' ResNet-18 with one output per question."""
+    return resnet18(spatial_dims=2, n_input_channels=1, num_classes=len(QUESTIONS), conv1_t_stride=2,
+                    bias_downsample=False, shortcut_type="B")
+
+
+def targets(label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Binary targets and weights, float32 (n, 6): T1w is asked to claim T1ce too; T1ce is asked of T1 slices only."""
+    y = torch.stack([label == CODE[q] for q in QUESTIONS], 1).float()
+    t1 = (label == CODE["t1w"]) | (label == CODE["t1ce"])
+    y[:, 0] = t1.float()
+    weight = torch.ones_like(y)
+    weight[:, 5] = t1.float() * 3.0
+    return y, weight
+
+
+@torch.no_grad()
+def evaluate(net: torch.nn.Module, pool: Slabs) -> dict[str, float]:
+    """Scan accuracy by the mean over ten slices, argmax at 0.5, and T1ce against T1w AUC."""
+    net.eval()
+    rows = []
+    for i in range(len(pool.images)):
+        z = normalise(torch.from_numpy(pool.images[i]).float()[:, None], torch.from_numpy(pool.statistics[[i] * 10]))
+        with torch.autocast("cpu", torch.bfloat16):
+            out = net(z.to(memory_format=torch.channels_last))
+        rows.append(torch.sigmoid(out.float()).mean(0).numpy())
+    scores = np.array(rows)
+    net.train()
+    best = scores[:, :5].argmax(1)
+    names = np.array([QUESTIONS[b] if scores[i, b] > 0.5 else "other" for i, b in enumerate(best)], dtype=object)
+    refine = (names == "t1w") & (scores[:, 5] > 0.5)
+    names[refine] = "t1ce"
+    truth = np.array([KEYS[i] for i in pool.label], dtype=object)
+    six = truth != "other"
+    result = {"accuracy": float((names == truth).mean()), "six": float((names == truth)[six].mean()),
+              "other": float((names == truth)[~six].mean()) if (~six).any() else float("nan")}
+    pos, neg = scores[truth == "t1ce", 5], scores[truth == "t1w", 5]
+    if len(pos) and len(neg):
+        result["t1ce_auc"] = float((pos[:, None] > neg[None]).mean() + 0.5 * (pos[:, None] == neg[None]).mean())
+    for key in KEYS:
+        if (truth == key).any():
+            result[f"recall_{key}"] = float((names == truth)[truth == key].mean())
+    return result
+
+
+def main() -> None:
+    """Train for so many minutes; a second call goes on."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--sim", type=Path, nargs="*", default=[])
+    parser.add_argument("--real", type=Path)
+    parser.add_argument("--validation", type=Path)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--size", type=int, default=96)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--rate", type=float, default=8e-4)
+    parser.add_argument("--real-share", type=float, default=0.35)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    args.out.mkdir(parents=True, exist_ok=True)
+    net = network().to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=args.rate, weight_decay=0.02)
+    average = {k: v.clone() for k, v in net.state_dict().items()}
+    views, spent, checkpoint = 0, 0.0, args.out / "trunk.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        net.load_state_dict(state["network"])
+        optimiser.load_state_dict(state["optimiser"])
+        average, views, spent = state["average"], state["views"], state["spent"]
+    pool, check = Slabs(), Slabs()
+    if args.real:
+        pool.add_file(args.real)
+    if args.validation:
+        check.add_file(args.validation)
+    rng = np.random.default_rng(views)
+    start = last_look = time.monotonic()
+    loss_mean, p = 0.0, None
+    while (elapsed := time.monotonic() - start) < args.minutes * 60:
+        if p is None or time.monotonic() - last_look > 240:
+            last_look = time.monotonic()
+            pool.add_folders(args.sim)
+            p = pool.weights(SHARES, args.real_share)
+            if views:
+                _save(checkpoint, net, optimiser, average, views, spent + elapsed)
+                live = {k: v.clone() for k, v in net.state_dict().items()}
+                net.load_state_dict(average)
+                line = {"views": views, "minutes": (spent + elapsed) / 60, "loss": loss_mean, "slabs": len(pool.images)}
+                line |= evaluate(net, check) if args.validation else {}
+                net.load_state_dict(live)
+                with (args.out / "log.jsonl").open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(line) + "\n")
+        done = (spent + elapsed) / (spent + args.minutes * 60)
+        for group in optimiser.param_groups:  # warm up, then a cosine to the end of the time
+            group["lr"] = args.rate * min(1.0, (views + 1) / 6000) * (0.5 + 0.5 * np.cos(np.pi * min(1.0, done)) + 0.01)
+        index = rng.choice(len(pool.images), args.batch, p=p)
+        x, stats = gather(pool, index, rng)
+        x = augment(x, stats, args.size, rng).to(memory_format=torch.channels_last)
+        y, weight = targets(torch.from_numpy(pool.label[index]))
+        y = y * 0.98 + 0.01
+        with torch.autocast("cpu", torch.bfloat16):
+            out = net(x)
+        loss = (functional.binary_cross_entropy_with_logits(out.float(), y, reduction="none") * weight).sum() / weight.sum()
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        optimiser.step()
+        views += args.batch
+        loss_mean = 0.98 * loss_mean + 0.02 * float(loss) if loss_mean else float(loss)
+        decay = min(0.998, views / args.batch / (views / args.batch + 50))
+        with torch.no_grad():
+            for key, value in net.state_dict().items():
+                if value.dtype.is_floating_point:
+                    average[key].lerp_(value, 1 - decay)
+                else:
+                    average[key].copy_(value)
+    _save(checkpoint, net, optimiser, average, views, spent + time.monotonic() - start)
+
+
+def _save(path: Path, net: torch.nn.Module, optimiser: torch.optim.Optimizer, average: dict, views: int, spent: float) -> None:
+    partial = path.with_suffix(".tmp")
+    torch.save({"network": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "views": views,
+                "spent": spent}, partial)
+    partial.rename(path)
+
+
+if __name__ == "__main__":
+    main()
