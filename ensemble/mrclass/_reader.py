@@ -1,9 +1,8 @@
 """The child process that reads DICOM headers: paths in on stdin, one JSON line per path out on stdout.
 
-It runs alone, with limits on memory and core dumps, because public files exist that end the process of any
-reader. It needs nothing of this package; `mrclass.dicom` starts it, and starts it again after a file that
-killed it. Source: DICOM PS3.10 (file format), PS3.5 annex A (transfer syntaxes), PS3.3 C.7.6.16
-(functional groups).
+It runs alone, under limits, because public files exist that end the process of any reader; `_pool` starts it,
+and starts it again after such a file. It imports nothing of this package.
+Source: DICOM PS3.10 (file format), PS3.5 annex A (transfer syntaxes), PS3.3 C.7.6.16 (functional groups).
 """
 
 from __future__ import annotations
@@ -25,13 +24,13 @@ UNDEFINED = 0xFFFFFFFF
 # What `Series.header` holds. No name, ID, date or institution may ever be added here.
 HEADER = [
     "Modality", "SeriesDescription", "ProtocolName", "ImageType", "SequenceName", "PulseSequenceName",
-    "ScanningSequence", "SequenceVariant", "ScanOptions", "ContrastBolusAgent", "ContrastBolusVolume",
-    "ContrastBolusRoute", "EchoTime", "RepetitionTime", "InversionTime", "FlipAngle", "EchoTrainLength",
+    "ScanningSequence", "SequenceVariant", "ScanOptions", "ContrastBolusAgent",
+    "EchoTime", "RepetitionTime", "InversionTime", "FlipAngle", "EchoTrainLength",
     "EchoNumbers", "NumberOfTemporalPositions", "MagneticFieldStrength", "DiffusionBValue",
     "Manufacturer", "ManufacturerModelName", "BodyPartExamined", "MRAcquisitionType", "SeriesNumber",
     "SOPClassUID", "Rows", "Columns", "NumberOfFrames", "SamplesPerPixel", "PhotometricInterpretation",
     "BitsAllocated", "PixelSpacing", "SliceThickness", "SpacingBetweenSlices", "ImageOrientationPatient",
-    "ComplexImageComponent", "AcquisitionContrast", "AngioFlag", "DerivationDescription",
+    "ComplexImageComponent", "AcquisitionContrast",
 ]  # fmt: skip
 # Where the enhanced objects keep what classic ones have at the top: keyword -> (macro, attribute).
 FUNCTIONAL = {
@@ -57,9 +56,13 @@ IDENTITY = [
 # Two files with one SOPInstanceUID are copies of each other only if they agree in all of these.
 SIGNATURE = [
     "InstanceNumber", "AcquisitionNumber", "AcquisitionTime", "ContentTime", "ImagePositionPatient",
-    "TemporalPositionIdentifier", "EchoTime", "EchoNumbers", "DiffusionBValue", "ImageType", "Rows", "Columns",
-    "NumberOfFrames", "SamplesPerPixel",
+    "TemporalPositionIdentifier", "EchoTime", "EchoNumbers", "DiffusionBValue", "ImageType", "Rows",
+    "Columns", "NumberOfFrames", "SamplesPerPixel",
 ]  # fmt: skip
+NAMES = {
+    "series": "SeriesInstanceUID", "study": "StudyInstanceUID", "instance": "SOPInstanceUID",
+    "patient": "PatientID", "number": "InstanceNumber",
+}  # fmt: skip
 PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 DEFLATED = "1.2.840.10008.1.2.1.99"
 
@@ -68,8 +71,8 @@ def limit(megabytes: int) -> None:
     """Bound this process's memory and forbid core dumps, where the platform can."""
     try:
         import resource
-    except ImportError:  # not a POSIX platform: the parent's time limit remains
-        return
+    except ImportError:
+        return  # not a POSIX platform: the parent's time limit remains
     for what, value in ((resource.RLIMIT_AS, megabytes * 1024 * 1024), (resource.RLIMIT_CORE, 0)):
         try:
             resource.setrlimit(what, (value, value))
@@ -79,8 +82,6 @@ def limit(megabytes: int) -> None:
 
 def plain(value: Any) -> Any:
     """A DICOM value as plain JSON: numbers, trimmed text, or a list of them; None for nothing."""
-    if value is None or isinstance(value, bool):
-        return value
     if isinstance(value, bytes):
         value = value.decode("latin-1", "replace")
     if isinstance(value, str):
@@ -90,6 +91,8 @@ def plain(value: Any) -> Any:
     if isinstance(value, float):
         number = float(value)
         return number if abs(number) < 1e300 else None  # JSON knows neither NaN nor infinity
+    if value is None:
+        return None
     if hasattr(value, "__iter__"):
         return [plain(item) for item in list(value)[:MAX_VALUES]] or None
     try:  # decimal strings of unusual configuration
@@ -116,8 +119,7 @@ def private_b(dataset: Any) -> float | None:
         value = get(dataset, tag)
         first = value[0] if isinstance(value, list) else value
         try:
-            text = first.split("\\")[0] if isinstance(first, str) else first
-            number = float(text)
+            number = float(first.split("\\")[0] if isinstance(first, str) else first)
         except (TypeError, ValueError):
             continue
         if number >= 1e9:  # GE adds a thousand millions as a flag
@@ -140,9 +142,8 @@ def functional(dataset: Any, header: dict[str, Any]) -> None:
                     value = get(item[macro].value[0], attribute)
                 except Exception:  # noqa: BLE001 - this macro is absent or broken
                     continue
-                header[keyword] = (
-                    value[0] if keyword == "InversionTime" and isinstance(value, list) else value
-                )
+                many = isinstance(value, list) and attribute == "InversionTimes"
+                header[keyword] = value[0] if many else value
 
 
 def end_of_pixels(file: BinaryIO, size: int, explicit: bool, little: bool, length: int) -> str | None:
@@ -158,10 +159,8 @@ def end_of_pixels(file: BinaryIO, size: int, explicit: bool, little: bool, lengt
         if len(head) < 8:
             return "the compressed pixel data end before their last fragment"
         group, element, fragment = struct.unpack(order + "HHL", head)
-        if (group, element) == (0xFFFE, 0xE0DD):
-            return None
         if (group, element) != (0xFFFE, 0xE000):
-            return None  # not a list of fragments: the decoder must judge
+            return None  # the end of the list, or no list of fragments at all: the decoder must judge
         if file.tell() + fragment > size:
             return "the compressed pixel data end inside a fragment"
         file.seek(fragment, os.SEEK_CUR)
@@ -194,8 +193,7 @@ def read_dataset(file: BinaryIO, start: str, head: bytes, stop: Any) -> Any:
     )
     if start == "bare" and not len(dataset) and head[4:6].isalpha():
         file.seek(0)  # pydicom takes a data set without any meta information for implicit VR
-        little = head[0] in (2, 8)
-        dataset = filereader.read_dataset(file, False, little, stop_when=stop, specific_tags=wanted)
+        dataset = filereader.read_dataset(file, False, head[0] in (2, 8), None, stop, specific_tags=wanted)
     return dataset
 
 
@@ -266,11 +264,7 @@ def record(dataset: Any, meta: Any, syntax: Any, pixels: bool, cut: str | None) 
     signature = [header.get(word) if word in header else get(dataset, word) for word in SIGNATURE]
     return {
         "kind": "dicom",
-        "series": get(dataset, "SeriesInstanceUID"),
-        "study": get(dataset, "StudyInstanceUID"),
-        "instance": get(dataset, "SOPInstanceUID"),
-        "patient": get(dataset, "PatientID"),
-        "number": get(dataset, "InstanceNumber"),
+        **{name: get(dataset, keyword) for name, keyword in NAMES.items()},
         "content": hashlib.sha256(json.dumps(signature).encode()).hexdigest()[:16],
         "object": UID(uid).name if uid else "",
         "pixels": pixels,
