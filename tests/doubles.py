@@ -1,7 +1,7 @@
 """Light doubles of the intake, the converter and the ensemble: text files stand for series.
 
-The first word of a file is the label it gets, or its fate (broken, two, ct); slow, crash, hang, bug and flat may
-follow and do what they say.
+The first word of a file is the label it gets, or its fate (broken, two, ct); slow, crash, hang, bug and flat
+may follow and do what they say.
 """
 
 from __future__ import annotations

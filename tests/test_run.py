@@ -162,6 +162,14 @@ def test_other_bundles_than_before_are_refused(export: Path, tmp_path: Path) -> 
         classify(export, tmp_path / "out", rooms=doubles.OTHER_ROOMS)
 
 
+def test_other_bundles_may_come_where_none_has_looked_at_anything_yet(export: Path, tmp_path: Path) -> None:
+    write(export, a="broken")
+    classify(export, tmp_path / "out")
+    write(export, b="t1w")
+    (_, row) = classify(export, tmp_path / "out", rooms=doubles.OTHER_ROOMS).rows
+    assert row["members"] == doubles.OtherEnsemble.versions
+
+
 def test_a_bundle_that_cannot_serve_ends_the_run_with_its_own_sentence(export: Path, tmp_path: Path) -> None:
     write(export, a="t1w")
     with pytest.raises(BundleError, match=r"model\.pt is missing"):

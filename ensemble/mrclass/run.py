@@ -218,7 +218,7 @@ def _locked(out: Path) -> Iterator[None]:
 
 def _agree_on_members(book: Ledger, out: Path, versions: Mapping[str, Mapping[str, str]]) -> None:
     before = book.meta("members")
-    if before is None:
+    if before is None or not book.done_keys(("done",)):  # nothing in the table yet that other bundles could mix with
         book.set_meta("members", versions)
     elif before != versions:
         changed = sorted(name for name in {*before, *versions} if before.get(name) != versions.get(name))

@@ -40,7 +40,7 @@ def proportion(hits: int, n: int) -> dict[str, Any]:
     if n == 0:
         return {"value": None, "hits": 0, "n": 0, "ci95": None}
     low, high = wilson(hits, n)
-    return {"value": round(hits / n, 4), "hits": hits, "n": n, "ci95": [round(low, 4), round(high, 4)]}
+    return {"value": round(hits / n, 5), "hits": hits, "n": n, "ci95": [round(low, 5), round(high, 5)]}
 
 
 def auc(positive: Sequence[float], negative: Sequence[float]) -> float | None:

@@ -20,6 +20,10 @@ from mrclass.errors import MRClassError, SeriesError
 
 
 def _ensemble(bundles: str, members: Mapping[str, str], device: str) -> Any:
+    # the other rooms as well: a library that is missing must end the run at its start, not fail every series
+    import mrclass.convert
+    import mrclass.header
+    import mrclass.report  # noqa: F401
     from mrclass.ensemble import Ensemble
 
     return Ensemble.from_folder(bundles, members=dict(members), device=device)
