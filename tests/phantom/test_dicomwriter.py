@@ -229,7 +229,7 @@ def test_an_override_lies_and_none_removes(tmp_path: Path) -> None:
 
 
 def test_contrast_agent_stands_in_description_and_attribute(tmp_path: Path) -> None:
-    item = acquired(AXIAL, kind="t1ce_se", contrast_agent=True)
+    item = acquired(AXIAL, kind="t1ce_se", label="t1ce", contrast_agent=True)
     first = read(write_series([item], tmp_path, Study(1, 1, "title"), 1).files)[0]
     assert first.SeriesDescription == "Ax T1 SE +C"
     assert first.ContrastBolusAgent == "GADOLINIUM"

@@ -197,7 +197,8 @@ def _write(
     for path in others:
         path.unlink()
     content = first.read_bytes()
-    first.write_bytes(content[: len(content) * 2 // 5])
+    pixels = 2 * acquired[0].volume.size // len(series.files)  # bytes, at the end of the file
+    first.write_bytes(content[: len(content) - pixels * 3 // 5])
     return replace(series, files=(first,))
 
 
