@@ -86,8 +86,8 @@ def load(
         for target, labels in ((1, list(positives)), (0, list(negatives) or ["any other label"])):
             if not any(item["label"] == target for item in chosen[name]):
                 raise UsageError(
-                    f"The {name} section holds no volume of {' or '.join(labels)}; wanted at least one, "
-                    "from another patient than those of the other section. Add some, or give the datalist both sections."
+                    f"The {name} section holds no volume of {' or '.join(labels)}; wanted at least one, from "
+                    "another patient than those of the other section. Add some, or give both sections."
                 )
     return chosen
 

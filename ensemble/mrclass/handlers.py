@@ -1,7 +1,8 @@
 """What the bundles' trainings attach to their engines: the targeted class's loss, best weights, checkpoints.
 
 Writes best.pt and checkpoint.pt, reads checkpoint.pt. A leaf: the bundles' configs name it, it imports
-nothing of ours but errors, publish and workflow. Source: paper, section 2.4; docs/decisions/0001-rendered-bundles.md.
+nothing of ours but errors, publish and workflow. Source: paper, section 2.4; the decision in
+docs/decisions/0001-rendered-bundles.md.
 """
 
 from __future__ import annotations
