@@ -78,14 +78,15 @@ class Reader:
             return None
         child, self.child = self.child, None
         try:
-            status = child.wait(timeout=0.2)
+            if child.stdin is not None:
+                child.stdin.close()  # the end of its work: it leaves at once unless a file holds it
+            status = child.wait(timeout=0.5)
         except subprocess.TimeoutExpired:
             status = None
             child.kill()
             child.wait()
-        for stream in (child.stdin, child.stdout):
-            if stream is not None:
-                stream.close()
+        if child.stdout is not None:
+            child.stdout.close()
         return status
 
     def _line(self, child: subprocess.Popen[bytes], limit: float) -> bytes | None:

@@ -105,7 +105,10 @@ def convert(series: Series, folder: Path, timeout_s: float = 120.0) -> list[Volu
     """
     if series.skip_reason is not None:
         raise ConversionError(f"The series is not for conversion: {series.skip_reason}.")
-    work = Path(tempfile.mkdtemp(prefix="series-", dir=folder))
+    try:
+        work = Path(tempfile.mkdtemp(prefix="series-", dir=folder))
+    except OSError as error:
+        raise ConversionError(f"{folder} could not be written to: {error.strerror or error}.") from error
     try:
         if series.kind == "nifti":
             volumes = _split([_nifti_part(series.files[0])], work, keep_input=True)

@@ -78,9 +78,8 @@ def header_label(header: Mapping[str, Any], sidecar: Mapping[str, Any] | None = 
     decided = next((claim for claim in claims if claim.label is not None), None)
     agent = contrast(merged)
     evidence = [claim.sentence for claim in sorted(claims, key=lambda claim: claim is not decided)]
-    evidence += [
-        f"{word} is empty." for word in ("SeriesDescription", "ProtocolName") if not _text(merged, word)
-    ]
+    if not _text(merged, "SeriesDescription"):
+        evidence.append("SeriesDescription is empty.")
     if decided is None:
         return HeaderLabel(None, evidence + ([agent[1]] if agent else []))
     label = decided.label

@@ -1,0 +1,296 @@
+"""`mrclass.convert`: a series becomes its volumes, each with what distinguishes it, or one clear error."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import pytest
+from dicom_files import SIZE, image, stack, write
+from mrclass import _dcm2niix
+from mrclass._dcm2niix import reason
+from mrclass.convert import Volume, convert
+from mrclass.dicom import Series, scan
+from mrclass.errors import ConversionError, ConversionTimeoutError
+from pydicom.uid import JPEGExtended12Bit
+
+AFFINE = np.diag([2.0, 2.0, 3.0, 1.0])
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    folder = tmp_path / "out"
+    folder.mkdir()
+    return folder
+
+
+def converted(folder: Path, out: Path) -> list[Volume]:
+    (series,) = scan([folder]).series
+    return convert(series, out)
+
+
+def nifti(path: Path, array: np.ndarray, affine: np.ndarray = AFFINE) -> Series:
+    nibabel.save(nibabel.Nifti1Image(array, affine), path)
+    return Series(key="nifti:x", kind="nifti", files=(path,))
+
+
+def listing(folder: Path) -> list[tuple[str, int, int]]:
+    return sorted((str(p), p.stat().st_size, p.stat().st_mtime_ns) for p in folder.rglob("*"))
+
+
+def test_a_stack_becomes_one_volume_with_its_geometry(tmp_path: Path, out: Path) -> None:
+    stack(tmp_path / "in", 4)
+    (volume,) = converted(tmp_path / "in", out)
+    assert volume.note == "" and volume.index == 0
+    assert volume.shape == (SIZE, SIZE, 4) and volume.spacing == pytest.approx((2, 2, 3))
+    loaded = nibabel.load(volume.path)
+    assert loaded.shape == volume.shape
+    # RAS: the patient's left (DICOM +x) is -x, and slice 1 lies at z = 3.
+    assert loaded.affine[:3, 3][2] == pytest.approx(3)
+    np.testing.assert_allclose(loaded.affine, volume.affine)
+
+
+def test_the_input_is_untouched_and_links_are_removed(tmp_path: Path, out: Path) -> None:
+    stack(tmp_path / "in", 4)
+    before = listing(tmp_path / "in")
+    (volume,) = converted(tmp_path / "in", out)
+    assert listing(tmp_path / "in") == before
+    assert not [path for path in out.rglob("*") if path.is_symlink()]
+    assert volume.path.is_relative_to(out)
+
+
+def test_the_sidecar_holds_times_but_no_identity(tmp_path: Path, out: Path) -> None:
+    stack(tmp_path / "in", 2, InstitutionName="Some Hospital", StudyDate="20010203", AcquisitionTime="101112")
+    (volume,) = converted(tmp_path / "in", out)
+    assert volume.sidecar["EchoTime"] == pytest.approx(0.012)
+    text = json.dumps(volume.sidecar)
+    for secret in ("SECRET", "Secret", "1901", "2001", "Hospital", "10:11"):
+        assert secret not in text
+
+
+def test_two_echoes_in_one_series_are_two_volumes(tmp_path: Path, out: Path) -> None:
+    for echo, te in ((1, 10.0), (2, 80.0)):
+        for number in range(4):
+            tags = {"EchoTime": te, "EchoNumbers": echo, "ImagePositionPatient": [-16, -16, 3 * number]}
+            write(tmp_path / "in" / f"{echo}-{number}", image(1, echo * 10 + number, **tags))
+    volumes = converted(tmp_path / "in", out)
+    assert [volume.note for volume in volumes] == ["echo 1", "echo 2"]
+    assert [volume.index for volume in volumes] == [0, 1]
+    assert [volume.sidecar["EchoTime"] for volume in volumes] == pytest.approx([0.01, 0.08])
+
+
+def test_a_localizer_in_three_planes_gives_a_volume_per_plane(tmp_path: Path, out: Path) -> None:
+    planes = {"axial": [1, 0, 0, 0, 1, 0], "coronal": [1, 0, 0, 0, 0, -1], "sagittal": [0, 1, 0, 0, 0, -1]}
+    for number, orientation in enumerate(planes.values(), 1):
+        write(tmp_path / "in" / f"{number}", image(1, number, ImageOrientationPatient=orientation))
+    volumes = converted(tmp_path / "in", out)
+    assert sorted(volume.note.split(",")[0] for volume in volumes) == sorted(planes)
+    assert all(volume.shape[2] == 1 for volume in volumes)
+
+
+def test_colour_images_are_read_as_luminance_and_say_so(tmp_path: Path, out: Path) -> None:
+    pixels: np.ndarray = np.zeros((SIZE, SIZE, 3), np.uint8)
+    pixels[..., 1] = 100  # green
+    tags: dict[str, Any] = {
+        "SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0,
+        "BitsAllocated": 8, "BitsStored": 8, "HighBit": 7, "PixelData": pixels.tobytes(),
+    }  # fmt: skip
+    write(tmp_path / "in" / "1", image(**tags))
+    (volume,) = converted(tmp_path / "in", out)
+    assert volume.note == "colour, read as luminance"
+    assert np.asarray(nibabel.load(volume.path).dataobj).max() == pytest.approx(58.7)
+
+
+def test_a_compression_that_cannot_be_decoded_is_named_with_the_way_out(tmp_path: Path, out: Path) -> None:
+    from pydicom.encaps import encapsulate
+
+    ds = image(PixelData=encapsulate([b"\xff\xd8\xff\xd9" * 8]))
+    ds["PixelData"].is_undefined_length = True
+    write(tmp_path / "in" / "1", ds, JPEGExtended12Bit)
+    with pytest.raises(ConversionError, match="JPEG with 12 bits.*decompress it with gdcmconv"):
+        converted(tmp_path / "in", out)
+    assert list(out.iterdir()) == []
+
+
+def test_a_series_with_a_reason_is_not_converted(tmp_path: Path, out: Path) -> None:
+    stack(tmp_path / "in", 1, Modality="CT")
+    with pytest.raises(ConversionError, match="Modality CT: not MR"):
+        converted(tmp_path / "in", out)
+
+
+def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Series:
+    """A series, and a stand-in for dcm2niix that runs a shell script."""
+    program = tmp_path / "dcm2niix"
+    program.write_text("#!/bin/sh\n" + script)
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setattr(_dcm2niix, "binary", lambda: str(program))
+    stack(tmp_path / "in", 1)
+    return scan([tmp_path / "in"]).series[0]
+
+
+def test_a_converter_that_hangs_is_ended_with_its_children(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = fake(tmp_path, monkeypatch, f"sleep 60 & echo $! > {tmp_path}/pid; wait")
+    with pytest.raises(ConversionTimeoutError, match="did not end within 0.5 s"):
+        convert(series, out, timeout_s=0.5)
+    child = int((tmp_path / "pid").read_text())
+    status = Path(f"/proc/{child}/status")
+    assert not status.exists() or "zombie" in status.read_text()
+    assert list(out.iterdir()) == []
+
+
+def test_a_converter_that_crashes_is_said_to_have(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    series = fake(tmp_path, monkeypatch, "kill -SEGV $$")
+    with pytest.raises(ConversionError, match="ended by SIGSEGV"):
+        convert(series, out)
+    assert list(out.iterdir()) == []
+
+
+def test_a_converter_cannot_fill_the_disk(tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_dcm2niix, "FILE_MB", 1)
+    series = fake(
+        tmp_path, monkeypatch, "head -c 50000000 /dev/zero > ../v1.nii; ls -l ../v1.nii >&2; rm ../v1.nii"
+    )
+    with pytest.raises(ConversionError):
+        convert(series, out)
+
+
+def test_the_environment_of_the_user_does_not_reach_the_converter(
+    tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SECRET", "x")
+    series = fake(tmp_path, monkeypatch, 'echo "Error: secret=$SECRET home=$HOME"')
+    with pytest.raises(ConversionError, match="secret= home=") as error:
+        convert(series, out)
+    assert str(Path.home()) + " " not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("words", "wanted"),
+    [
+        ("Warning: File not large enough to store image data: a.dcm", "the file is shorter than its image"),
+        ("Warning: Unsupported transfer syntax '1.2.840.10008.1.2.1.99' (inflate", "(deflated)"),
+        ("Error: OpenJPEG failed to read the header a.dcm", "its JPEG 2000 image cannot be decoded"),
+        ("No valid DICOM images were found", "dcm2niix finds no image in it"),
+        ("", "dcm2niix wrote no image"),
+    ],
+)
+def test_the_converters_words_are_put_plainly(words: str, wanted: str) -> None:
+    assert wanted in reason(2, words.splitlines())
+
+
+def test_a_3d_nifti_file_is_its_own_volume(tmp_path: Path, out: Path) -> None:
+    series = nifti(tmp_path / "a.nii.gz", np.ones((4, 5, 6), np.int16))
+    (volume,) = convert(series, out)
+    assert volume.path == tmp_path / "a.nii.gz"
+    assert (volume.note, volume.shape, volume.spacing) == ("", (4, 5, 6), (2, 2, 3))
+
+
+def test_a_4d_nifti_file_gives_its_first_time_point_and_says_so(tmp_path: Path, out: Path) -> None:
+    array: np.ndarray = np.zeros((4, 5, 6, 7), np.int16)
+    array[..., 0] = 3
+    (volume,) = convert(nifti(tmp_path / "a.nii", array), out)
+    assert volume.note == "time point 1 of 7"
+    assert np.unique(np.asarray(nibabel.load(volume.path).dataobj)).tolist() == [3]
+
+
+def test_b_values_give_one_volume_each_the_first_of_each(tmp_path: Path, out: Path) -> None:
+    array: np.ndarray = np.arange(6, dtype=np.int16) * np.ones((2, 2, 2, 1), np.int16)
+    series = nifti(tmp_path / "a.nii.gz", array)
+    (tmp_path / "a.bval").write_text("0 1005 995 5 2000 1000\n")
+    volumes = convert(series, out)
+    assert [volume.note for volume in volumes] == ["b 0", "b 1000", "b 2000"]
+    assert [volume.sidecar["DiffusionBValue"] for volume in volumes] == [0, 1000, 2000]
+    assert [nibabel.load(volume.path).dataobj[0, 0, 0] for volume in volumes] == [0, 1, 4]
+
+
+def test_a_bval_file_of_another_length_is_not_believed(tmp_path: Path, out: Path) -> None:
+    series = nifti(tmp_path / "a.nii", np.ones((2, 2, 2, 3), np.int16))
+    (tmp_path / "a.bval").write_text("0 1000")
+    assert [volume.note for volume in convert(series, out)] == ["time point 1 of 3"]
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 6, 1), (4, 5, 6, 1, 1), (4, 5)])
+def test_odd_shapes_of_one_volume_become_3d(tmp_path: Path, out: Path, shape: tuple[int, ...]) -> None:
+    (volume,) = convert(nifti(tmp_path / "a.nii", np.ones(shape, np.float32)), out)
+    assert len(nibabel.load(volume.path).shape) == 3 and volume.note == ""
+
+
+def test_scaled_integers_keep_their_values(tmp_path: Path, out: Path) -> None:
+    picture = nibabel.Nifti1Image(np.full((2, 2, 2, 2), 7, np.int16), AFFINE)
+    picture.header.set_slope_inter(0.5, 1)
+    nibabel.save(picture, tmp_path / "a.nii")
+    wanted = np.asarray(nibabel.load(tmp_path / "a.nii").dataobj[..., 0])
+    (volume,) = convert(Series("k", "nifti", (tmp_path / "a.nii",)), out)
+    np.testing.assert_allclose(np.asarray(nibabel.load(volume.path).dataobj), wanted)
+
+
+def test_complex_voxels_become_their_magnitude(tmp_path: Path, out: Path) -> None:
+    (volume,) = convert(nifti(tmp_path / "a.nii", np.full((2, 2, 2), 3 + 4j, np.complex64)), out)
+    assert volume.note == "magnitude of complex voxels"
+    assert nibabel.load(volume.path).dataobj[0, 0, 0] == pytest.approx(5)
+
+
+def broken(path: Path, kind: str) -> Path:
+    whole = path.with_name("whole.nii")
+    nibabel.save(nibabel.Nifti1Image(np.ones((4, 4, 4, 2), np.int16), AFFINE), whole)
+    data = bytearray(whole.read_bytes())
+    if kind == "empty":
+        data = bytearray()
+    elif kind == "text":
+        data = bytearray(b"this is no image " * 50)
+    elif kind == "cut in the header":
+        data = data[:200]
+    elif kind == "cut in the voxels":
+        data = data[:400]
+    elif kind == "huge":
+        data[42:48] = (30000).to_bytes(2, "little") * 3
+    elif kind == "unknown type":
+        data[70:72] = (999).to_bytes(2, "little")
+    elif kind == "no geometry":
+        data[280:328] = bytes(48)
+    path.write_bytes(bytes(data))
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["empty", "text", "cut in the header", "cut in the voxels", "huge", "unknown type", "no geometry"],
+)
+def test_a_bad_nifti_file_is_a_clear_error_and_leaves_nothing(tmp_path: Path, out: Path, kind: str) -> None:
+    path = broken(tmp_path / "a.nii", kind)
+    with pytest.raises(ConversionError, match="a.nii"):
+        convert(Series("k", "nifti", (path,)), out)
+    assert list(out.iterdir()) == []
+
+
+def test_a_gzip_file_that_is_cut_off_is_a_clear_error(tmp_path: Path, out: Path) -> None:
+    noise = np.random.default_rng(1).integers(0, 30000, (16, 16, 16, 2)).astype(np.int16)
+    series = nifti(tmp_path / "a.nii.gz", noise)
+    data = (tmp_path / "a.nii.gz").read_bytes()
+    (tmp_path / "a.nii.gz").write_bytes(data[: len(data) // 4])
+    with pytest.raises(ConversionError, match="a.nii.gz"):
+        convert(series, out)
+
+
+def test_an_output_folder_that_cannot_be_written_is_a_conversion_error(tmp_path: Path) -> None:
+    stack(tmp_path / "in", 1)
+    with pytest.raises(ConversionError, match="nowhere could not be written to"):
+        converted(tmp_path / "in", tmp_path / "nowhere")
+
+
+def test_file_names_with_odd_characters_are_converted(tmp_path: Path, out: Path) -> None:
+    data = write(tmp_path / "x", image()).read_bytes()
+    os.remove(tmp_path / "x")
+    (tmp_path / "in").mkdir()
+    with open(os.path.join(os.fsencode(tmp_path / "in"), b"a b\n\xff'$(x).dcm"), "wb") as file:
+        file.write(data)
+    assert len(converted(tmp_path / "in", out)) == 1

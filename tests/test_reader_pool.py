@@ -1,0 +1,78 @@
+"""`mrclass._pool` and `_reader`: a file that ends or holds up the reader costs itself only."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+from dicom_files import image, stack, write
+from mrclass._pool import Reader, read_all
+from mrclass.dicom import scan
+from mrclass.errors import MRClassError
+
+
+def test_sequences_nested_without_end_cost_one_file(tmp_path: Path) -> None:
+    stack(tmp_path / "good", 2)
+    bomb = write(tmp_path / "bomb.dcm", image(2, PixelData=None)).read_bytes()
+    item = b"\x09\x00\x10\x10SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    bomb_path = tmp_path / "bomb.dcm"
+    head = bomb[: bomb.index(b"\x08\x00\x08\x00")]
+    bomb_path.write_bytes(head + item * 20000)
+    hints = sorted(series.status_hint for series in scan([tmp_path]).series)
+    assert hints == ["ok", "unreadable"]
+
+
+def test_values_that_break_their_vr_do_not_stop_the_reader(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.dcm",
+        image(EchoTime="12.00", SeriesDescription="caf\xe9", SpecificCharacterSet="ISO_IR 100"),
+    )
+    data = path.read_bytes().replace(b"12.00 ", b"twelve").replace(b"ISO_IR 100", b"ISO_XX 999")
+    path.write_bytes(data)
+    header = scan([tmp_path]).series[0].header
+    assert header["Rows"] == 16 and "SeriesDescription" in header
+
+
+def doomed(tmp_path: Path, body: str) -> list[str]:
+    """A stand-in for the child that gets ready and then does `body` with the first path named bad."""
+    script = tmp_path / "child.py"
+    script.write_text(
+        "import os, sys, time, signal\n"
+        "print('ready', flush=True)\n"
+        "for line in sys.stdin:\n"
+        "    if b'bad' in bytes.fromhex(line.strip()):\n"
+        f"        {body}\n"
+        '    print(\'{"kind": "none", "reason": "read"}\', flush=True)\n'
+    )
+    return [sys.executable, str(script)]
+
+
+def test_a_file_that_kills_the_reader_costs_that_file_only(tmp_path: Path) -> None:
+    command = doomed(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)")
+    paths = [Path(name) for name in ("a", "bad", "c")]
+    reasons = [record["reason"] for record in read_all(paths, 1, reader=lambda: Reader(command=command))]
+    assert reasons == ["read", "it ended the header reader (signal SIGSEGV)", "read"]
+
+
+def test_a_file_that_holds_up_the_reader_costs_that_file_only(tmp_path: Path) -> None:
+    command = doomed(tmp_path, "time.sleep(60)")
+    paths = [Path(name) for name in ("a", "bad", "c")]
+    reader = lambda: Reader(seconds=0.3, command=command)  # noqa: E731
+    reasons = [record["reason"] for record in read_all(paths, 1, reader=reader)]
+    assert reasons == ["read", "reading its header did not end within 0.3 seconds", "read"]
+
+
+def test_a_reader_that_never_starts_is_an_error_not_a_thousand_rows(tmp_path: Path) -> None:
+    with pytest.raises(MRClassError, match="does not start"):
+        read_all([tmp_path], 1, reader=lambda: Reader(command=[sys.executable, "-c", "raise SystemExit(3)"]))
+
+
+def test_modules_lying_in_the_working_folder_do_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack(tmp_path / "in", 1)
+    (tmp_path / "json.py").write_text("raise SystemExit(7)")
+    (tmp_path / "pydicom.py").write_text("raise SystemExit(7)")
+    monkeypatch.chdir(tmp_path)
+    assert scan([tmp_path / "in"]).series[0].status_hint == "ok"
