@@ -92,8 +92,19 @@ VISITS: tuple[Visit, ...] = (
 )
 
 
+# ms; the middle of what hospitals use, where `protocols` draws from all that archives hold.
+TIMINGS: Mapping[str, tuple[float, float]] = {  # TR, TE
+    "t1w_se": (550.0, 12.0),
+    "t1ce_se": (550.0, 12.0),
+    "t2w": (4500.0, 100.0),
+    "flair": (9000.0, 110.0),
+    "pd": (3000.0, 15.0),
+    "spine": (3500.0, 100.0),
+}
+
+
 def demo_protocol(kind: str, plane: str, field: float, rng: np.random.Generator) -> Protocol:
-    """A protocol of routine size at the field strength of the visit: stacks of 5 mm, volumes of 1.2 mm."""
+    """A routine protocol at the visit's field strength: stacks of 5 mm, volumes of 1.2 mm, usual timings."""
     from mrclass.phantom.protocols import random_protocol
 
     protocol = random_protocol(kind, rng, plane)
@@ -108,6 +119,9 @@ def demo_protocol(kind: str, plane: str, field: float, rng: np.random.Generator)
         spacing = 1.2
     acquired = max(spacing, min(protocol.acquired, 2.0 * spacing))
     drawn = replace(protocol, spacing=spacing, thickness=thickness, gap=gap, acquired=acquired)
-    if kind == "dwi":
+    if kind in TIMINGS:
+        tr, te = TIMINGS[kind]
+        drawn = replace(drawn, tr=tr, te=te, fat=1.0)
+    if kind in ("dwi", "adc"):
         drawn = replace(drawn, b_values=(0.0, 1000.0))
     return replace(drawn, contrast_agent=drawn.label == "t1ce")
