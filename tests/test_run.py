@@ -239,6 +239,14 @@ def test_two_runs_into_one_folder_are_kept_apart(export: Path, tmp_path: Path) -
         classify(export, out)
 
 
+def test_every_input_file_is_accounted_for(export: Path, tmp_path: Path) -> None:
+    write(export, a="t1w")
+    (export / "=cmd.pdf").write_text("no image")
+    (row,) = classify(export, tmp_path / "out").rows
+    lines = (tmp_path / "out" / "files.csv").read_text().splitlines()
+    assert lines == ["file,series_key,note", "'=cmd.pdf,,not an image", f"a.txt,{row['series_key']},"]
+
+
 def test_nothing_is_left_in_the_output_but_what_belongs_there(export: Path, tmp_path: Path) -> None:
     write(export, a="t1w crash", b="t1w")
     classify(export, tmp_path / "out")
@@ -249,6 +257,7 @@ def test_nothing_is_left_in_the_output_but_what_belongs_there(export: Path, tmp_
         "results.json",
         "report.html",
         "run.json",
+        "files.csv",
         "thumbnails",
         ".lock",
     }
@@ -261,11 +270,11 @@ def test_nothing_is_left_in_the_output_but_what_belongs_there(export: Path, tmp_
     [
         (["a/b/1.dcm"], "a/b/1.dcm"),
         (["a/b/1.dcm", "a/b/2.dcm"], "a/b"),
-        (["1.dcm", "2.dcm"], "."),
-        (["a/1", "b/1"], "."),
+        (["1.dcm", "2.dcm"], "1.dcm"),
+        (["a/1", "b/1"], "a/1"),
     ],
 )
-def test_a_source_is_the_file_or_the_folder_of_the_files(
+def test_a_source_is_the_file_or_the_folder_of_the_files_or_their_first(
     tmp_path: Path, files: list[str], source: str
 ) -> None:
     assert plan.locate([tmp_path / name for name in files], [tmp_path / "other", tmp_path]) == (

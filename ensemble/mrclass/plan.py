@@ -5,6 +5,7 @@ Reads file sizes, writes nothing. Source: design.md, "A run is a ledger".
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,13 +100,30 @@ def fingerprint(files: Sequence[Path]) -> str:
 
 
 def locate(files: Sequence[Path], roots: Sequence[Path]) -> tuple[Path, str]:
-    """Folder of the named PATH, and where the series lies below it: its file, or the folder of its files."""
-    if not files:
-        return roots[0], ""
+    """Folder of the named PATH, and where the series lies below it.
+
+    That is its file, or the folder of its files; the first file where that folder would be PATH itself.
+    """
     absolute = [os.path.abspath(file) for file in files]
     place = Path(absolute[0] if len(absolute) == 1 else os.path.commonpath(absolute))
     for root in roots:
         base = root if root.is_dir() else root.parent
-        if place == root or base in place.parents or base == place:
+        if base == place:
+            return base, Path(absolute[0]).relative_to(base).as_posix()
+        if base in place.parents:
             return base, place.relative_to(base).as_posix()
-    return place.parent, place.name
+    return place.parent, Path(absolute[0]).relative_to(place.parent).as_posix()
+
+
+def write_files(notes: Sequence[Any], roots: Sequence[Path], book: Ledger, path: Path) -> None:
+    """Write what became of every input file: its path below the named PATH, its series' key, and a note."""
+    from mrclass.report.tables import guard
+
+    part = path.with_name(path.name + ".part")
+    with part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["file", "series_key", "note"])
+        for note in notes:
+            key = "" if note.series_key is None else book.series_key(note.series_key)
+            writer.writerow([guard(locate([note.path], roots)[1]), key, guard(note.note)])
+    os.replace(part, path)

@@ -29,6 +29,7 @@ from mrclass.worker import Outcome, Rooms
 
 THUMBNAILS = "thumbnails"
 LOG = "errors.log"
+FILES = "files.csv"
 _SCRATCH = ".scratch"
 # A worker holds torch and six networks, about a gigabyte: beyond this many, memory decides, and --jobs says.
 _MAX_DEFAULT_JOBS = 4
@@ -127,6 +128,7 @@ def classify(
             intake = scan(checked, [out])
             if not intake.series:
                 raise MRClassError(_nothing_found(paths, len(intake.files)))
+            plan.write_files(intake.files, checked, book, out / FILES)
             todo = plan.make(intake.series, checked, book, retry)
             workable = [item for item in todo if item.series.status_hint == "ok"]
             _announce(say, len(intake.series), len(todo), out)
@@ -218,7 +220,9 @@ def _locked(out: Path) -> Iterator[None]:
 
 def _agree_on_members(book: Ledger, out: Path, versions: Mapping[str, Mapping[str, str]]) -> None:
     before = book.meta("members")
-    if before is None or not book.done_keys(("done",)):  # nothing in the table yet that other bundles could mix with
+    if before is None or not book.done_keys(
+        ("done",)
+    ):  # nothing in the table yet that other bundles could mix with
         book.set_meta("members", versions)
     elif before != versions:
         changed = sorted(name for name in {*before, *versions} if before.get(name) != versions.get(name))

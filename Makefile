@@ -1,0 +1,59 @@
+# Every command of the project. Each works alone after a clone: it makes .venv and installs the package first.
+#
+#   make demo      simulate a PACS export, classify it, name the report
+#   make test      run the tests
+#   make check     lint, format, types, rendered bundles
+#   make bench     seconds per series and stage -> results/bench.json
+#   make bundles   render the six bundles from template/
+#   make validate  figures on the real validation volumes (needs the shared data) -> results/validation.json
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+DATA := $(or $(MRCLASS_SHARED_DATA),../shared/data)
+# 3: done, but some series could not be read; the demo holds one on purpose
+ALLOW_UNREADABLE := || test $$? -eq 3
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check bench bundles validate clean
+
+help:
+	@sed -n 's/^#   //p' Makefile
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+install: $(STAMP)
+
+demo: $(STAMP)
+	rm -rf demo/out
+	$(BIN)/mrclass phantom demo --demo
+	$(BIN)/mrclass classify demo/export -o demo/out --bundles bundles $(ALLOW_UNREADABLE)
+	@echo "Open demo/out/report.html in a browser. What was simulated stands in demo/truth.csv."
+
+test: $(STAMP)
+	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python template/render.py --check
+
+bench: $(STAMP)
+	$(BIN)/python -m mrclass.bench -o results/bench.json
+
+bundles: $(STAMP)
+	$(BIN)/python template/render.py --write
+
+validate: $(STAMP)
+	rm -rf runs/validation
+	$(BIN)/mrclass classify $(DATA)/volumes/validation -o runs/validation --bundles bundles $(ALLOW_UNREADABLE)
+	$(BIN)/mrclass evaluate runs/validation --truth $(DATA)/volumes/catalog.csv --where role=validation \
+		--data real -o results/validation.json
+
+clean:
+	rm -rf $(VENV) build dist demo runs
