@@ -195,3 +195,9 @@ def test_blocks_of_the_readme_are_filled_and_the_rest_is_left(tmp_path: Path) ->
 def test_an_unknown_block_is_refused() -> None:
     with pytest.raises(cards.CardError, match="weather"):
         cards.fill_blocks("<!-- results:weather -->\n<!-- /results:weather -->", cards.Results())
+
+
+def test_the_template_itself_is_the_t2w_bundle(house: Path) -> None:
+    bundle = house / "bundles" / "mrclass_t2w" / "configs"
+    for path in (house / "template" / "configs").glob("*.json"):
+        assert render.settled(render.load(path)) == render.load(bundle / path.name)
