@@ -246,21 +246,22 @@ def _split(parts: Sequence[_Part], work: Path, keep_input: bool) -> list[Volume]
 
 
 def _notes(found: Sequence[tuple[_Part, Any]]) -> list[str]:
-    """A note per volume; planes and series numbers are named only where they distinguish, numbers where
-    nothing else does."""
+    """A note per volume: planes, echoes, series and image numbers are named only where they distinguish."""
     several_planes = len({piece.plane for _, piece in found}) > 1
     numbers = [part.sidecar.get("SeriesNumber") for part, _ in found]
     several_numbers = len(set(map(str, numbers))) > 1
-    words = []
+    short, full = [], []
     for (part, piece), number in zip(found, numbers, strict=True):
         mine = [f"series number {number}"] if several_numbers and number is not None else []
         mine += [piece.plane] if several_planes else []
         mine += [word for word in part.words if len(found) > 1 or not word.startswith("echo ")]
-        words.append(mine + list(piece.words))
-    texts = [", ".join(mine) for mine in words]
+        mine += piece.words
+        full.append(", ".join(mine))
+        short.append(", ".join(word for word in mine if not word.startswith("image ")))
     result = []
-    for index, text in enumerate(texts):
-        if len(texts) > 1 and (not text or texts.count(text) > 1):
-            text = ", ".join([text] * bool(text) + [f"volume {index + 1} of {len(texts)}"])
+    for index in range(len(found)):
+        text = short[index] if short.count(short[index]) == 1 else full[index]
+        if len(found) > 1 and (not text or full.count(full[index]) > 1):
+            text = ", ".join([text] * bool(text) + [f"volume {index + 1} of {len(found)}"])
         result.append(text)
     return result
