@@ -160,6 +160,11 @@ def test_verdicts() -> None:
     assert verdict("other", "other") == "agree"
 
 
+def test_timings_alone_can_contradict_the_content_but_are_no_claim_that_agrees() -> None:
+    assert verdict(HeaderLabel("flair", basis="timing"), "flair") == "header silent"
+    assert verdict(HeaderLabel("flair", basis="timing"), "t2w") == "disagree"
+
+
 @pytest.mark.parametrize(
     "value",
     [

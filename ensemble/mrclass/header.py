@@ -91,11 +91,18 @@ def header_label(header: Mapping[str, Any], sidecar: Mapping[str, Any] | None = 
 
 
 def verdict(claimed: HeaderLabel | str | None, content_label: str) -> str:
-    """ "agree", "disagree" or "header silent": a header's claim against the label of the content."""
+    """ "agree", "disagree" or "header silent": a header's claim against the label of the content.
+
+    Timings alone are no claim, since nobody wrote down what the series is: they can contradict the content, but where
+    they fit it the header stays silent.
+    """
     label = claimed.label if isinstance(claimed, HeaderLabel) else claimed
     if not label:
         return "header silent"
-    return "agree" if label == content_label else "disagree"
+    if label != content_label:
+        return "disagree"
+    by_timing = isinstance(claimed, HeaderLabel) and claimed.basis == "timing"
+    return "header silent" if by_timing else "agree"
 
 
 def image_type(header: Mapping[str, Any]) -> Claim | None:

@@ -14,12 +14,11 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
-from PIL import Image
-from simulate import SIZE, centred, quantise
-
 from mrclass.errors import MRClassError, VolumeError
 from mrclass.labels import parse
 from mrclass.slab import slab
+from PIL import Image
+from simulate import SIZE, centred, quantise
 
 SHIFTS = (0.0, -0.12, 0.12, -0.24, 0.24)  # of the extent along the slice axis
 

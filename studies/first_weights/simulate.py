@@ -13,8 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
-
 from mrclass.errors import VolumeError
 from mrclass.phantom.acquire import render
 from mrclass.phantom.anatomy import Anatomy, make_anatomy, rotation
@@ -23,6 +21,7 @@ from mrclass.phantom.sampling import Sampled, sample, slice_profile
 from mrclass.phantom.spine import make_spine
 from mrclass.phantom.tissues import INDEX, tissue_values
 from mrclass.slab import foreground, foreground_middle
+from torch.nn import functional
 
 SIZE, PIXELS, PIXEL, THIN = 120, 200, 1.25, 44
 # share of each label among simulated slabs

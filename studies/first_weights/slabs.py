@@ -9,10 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch.nn import functional
-
 from mrclass.labels import KEYS
 from mrclass.slab import foreground
+from torch.nn import functional
 
 LIMIT = 5.0
 
@@ -130,11 +129,11 @@ def augment(images: torch.Tensor, stats: torch.Tensor, size: int, rng: np.random
     floor = -mean / deviation  # what zero becomes: padding
     angle, scale = r(-0.3, 0.3), torch.exp(r(-0.16, 0.16))
     flip = torch.where(chance(0.5), 1.0, -1.0)
-    zoom = scale * h / size
-    cos, sin = torch.cos(angle) * size / h * zoom * 1.0, torch.sin(angle) * size / h * zoom
+    reach = scale * size / h  # a pixel stays 2 mm whatever the size
+    cos, sin = torch.cos(angle) * reach, torch.sin(angle) * reach
     theta = torch.stack([
-        torch.stack([cos * flip, -sin, r(-0.12, 0.12)], 1),
-        torch.stack([sin * flip, cos, r(-0.12, 0.12)], 1),
+        torch.stack([cos * flip, -sin, r(-0.1, 0.1)], 1),
+        torch.stack([sin * flip, cos, r(-0.1, 0.1)], 1),
     ], 1)
     grid = functional.affine_grid(theta, [n, 1, size, size], align_corners=False)
     z = functional.grid_sample(z - floor, grid, align_corners=False) + floor

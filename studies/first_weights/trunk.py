@@ -15,10 +15,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from monai.networks.nets import resnet18
+from mrclass.labels import KEYS
 from slabs import Slabs, augment, gather, normalise
 from torch.nn import functional
-
-from mrclass.labels import KEYS
 
 QUESTIONS = ("t1w", "t2w", "flair", "adc", "swi", "t1ce")
 SHARES = {"t1w": 0.15, "t1ce": 0.15, "t2w": 0.13, "flair": 0.14, "adc": 0.08, "swi": 0.08, "other": 0.27}
@@ -78,7 +77,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path)
     parser.add_argument("--validation", type=Path)
     parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--size", type=int, default=96)
+    parser.add_argument("--size", type=int, default=104)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--real-share", type=float, default=0.35)
@@ -132,7 +131,7 @@ def main() -> None:
         loss.backward()
         optimiser.step()
         views += args.batch
-        loss_mean = 0.98 * loss_mean + 0.02 * float(loss) if loss_mean else float(loss)
+        loss_mean = 0.98 * loss_mean + 0.02 * loss.item() if loss_mean else loss.item()
         decay = min(0.998, views / args.batch / (views / args.batch + 50))
         with torch.no_grad():
             for key, value in net.state_dict().items():
