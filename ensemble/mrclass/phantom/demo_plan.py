@@ -22,7 +22,7 @@ class Planned:
     kind: str
     plane: str
     lie: str = ""
-    overrides: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, str | None] = field(default_factory=dict)
     loose: bool = False  # goes into the flat folder where two series are mixed
     cut: bool = False  # one file of it, cut off in the middle of its pixels
 
@@ -74,7 +74,9 @@ VISITS: tuple[Visit, ...] = (
         (
             Planned("t1w_mprage", "coronal"),
             Planned("t2w", "sagittal"),
-            Planned("flair", "axial", "an empty description", {"SeriesDescription": ""}),
+            Planned(  # without the inversion time nothing else in the header tells what it is
+                "flair", "axial", "an empty description", {"SeriesDescription": "", "InversionTime": None}
+            ),
             Planned("pd", "axial"),
             Planned("tof", "axial"),
             Planned(
