@@ -3,8 +3,10 @@
 Reads OUT/trunk.pt and slabs (`simulate.py`, `real.py`); writes OUT/members/<label>.pt (state dicts for `python -m mrclass.publish`) and
 OUT/members.json (what was trained on what).
     python studies/first_weights/members.py OUT --sim FOLDER [...] --real FOLDER/train.npz
-The body up to its third stage keeps the weights and statistics of the start: padding to 224 does not change what it sees of the head. The
-last stage and the two outputs are trained per bundle by the paper's loss (class-weighted cross-entropy) and optimiser (SGD 0.9), on slices whose
+The body up to its third stage keeps the weights and statistics of the start: padding to 224 does not change what it
+sees of the head. The
+last stage and the two outputs are trained per bundle by the paper's loss (class-weighted cross-entropy) and optimiser
+(SGD 0.9), on slices whose
 features are computed once; t1w and t1ce see slabs after N4, as in their bundles.
 """
 
@@ -31,7 +33,14 @@ def two_outputs(start: torch.nn.Module, question: str) -> torch.nn.Module:
     """A bundle's network whose softmax equals the start's sigmoid for one question."""
     from monai.networks.nets import resnet18
 
-    net = resnet18(spatial_dims=2, n_input_channels=1, num_classes=2, conv1_t_stride=2, bias_downsample=False, shortcut_type="B")
+    net = resnet18(
+        spatial_dims=2,
+        n_input_channels=1,
+        num_classes=2,
+        conv1_t_stride=2,
+        bias_downsample=False,
+        shortcut_type="B",
+    )
     state = {k: v.clone() for k, v in start.state_dict().items() if not k.startswith("fc.")}
     row = QUESTIONS.index(question)
     weight, bias = start.state_dict()["fc.weight"][row], start.state_dict()["fc.bias"][row]
@@ -56,13 +65,22 @@ def corrected(slab: np.ndarray, seed: int, n4: N4BiasFieldCorrection) -> np.ndar
     """A slab after a random shading of its own and N4: what the two T1 networks see. float32 (10, H, W)."""
     rng = np.random.default_rng(seed)
     small = torch.from_numpy(rng.normal(0, rng.uniform(0, 0.25), (1, 1, 3, 3)).astype(np.float32))
-    shade = torch.exp(functional.interpolate(small, size=slab.shape[1:], mode="bicubic", align_corners=True))[0]
+    shade = torch.exp(functional.interpolate(small, size=slab.shape[1:], mode="bicubic", align_corners=True))[
+        0
+    ]
     return np.asarray(n4(slab.astype(np.float32) * shade.numpy()))
 
 
 @torch.no_grad()
-def cache(net: torch.nn.Module, pool: Slabs, shares: dict[str, float], count: int, real_share: float, with_n4: bool,
-          seed: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def cache(
+    net: torch.nn.Module,
+    pool: Slabs,
+    shares: dict[str, float],
+    count: int,
+    real_share: float,
+    with_n4: bool,
+    seed: int,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Features (bf16), label codes and whether simulated, of `count` augmented slices."""
     rng, n4 = np.random.default_rng(seed), N4BiasFieldCorrection()
     p = pool.weights(shares, real_share)
@@ -91,8 +109,9 @@ def cache(net: torch.nn.Module, pool: Slabs, shares: dict[str, float], count: in
     return torch.cat(out), torch.from_numpy(pool.label[index]), torch.from_numpy(pool.simulated[index])
 
 
-def train_member(question: str, start: torch.nn.Module, features: torch.Tensor, label: torch.Tensor, epochs: int,
-                 seed: int) -> tuple[torch.nn.Module, dict[str, float]]:
+def train_member(
+    question: str, start: torch.nn.Module, features: torch.Tensor, label: torch.Tensor, epochs: int, seed: int
+) -> tuple[torch.nn.Module, dict[str, float]]:
     """Train the last stage and the outputs for one question; returns the network and its closing losses."""
     torch.manual_seed(seed)
     t1 = (label == CODE["t1w"]) | (label == CODE["t1ce"])
@@ -102,7 +121,9 @@ def train_member(question: str, start: torch.nn.Module, features: torch.Tensor, 
     counts = torch.bincount(target[keep], minlength=2).float()
     weight = counts.max() / counts
     net = two_outputs(start, question)
-    with torch.no_grad():  # the head covers about a fifth of the padded grid: start from logits of the usual size
+    with (
+        torch.no_grad()
+    ):  # the head covers about a fifth of the padded grid: start from logits of the usual size
         net.fc.weight.mul_(4.0)
     net.requires_grad_(False)
     for part in (net.layer4, net.fc):
@@ -153,17 +174,25 @@ def main() -> None:
     folder = args.out / "members"
     folder.mkdir(exist_ok=True)
     report: dict[str, object] = {
-        "trunk_views": state["views"], "trunk_minutes": state["spent"] / 60,
+        "trunk_views": state["views"],
+        "trunk_minutes": state["spent"] / 60,
         "slabs": {"simulated": int(pool.simulated.sum()), "real": int((~pool.simulated).sum())},
-        "slabs_per_label": {k: [int((pool.simulated & (pool.label == i)).sum()), int((~pool.simulated & (pool.label == i)).sum())]
-                            for i, k in enumerate(KEYS)},
+        "slabs_per_label": {
+            k: [
+                int((pool.simulated & (pool.label == i)).sum()),
+                int((~pool.simulated & (pool.label == i)).sum()),
+            ]
+            for i, k in enumerate(KEYS)
+        },
     }
     for labels, with_n4 in ((("t2w", "flair", "adc", "swi"), False), (N4_LABELS, True)):
         wanted = [q for q in labels if not (folder / f"{q}.pt").exists()]
         if not wanted:
             continue
         shares = SHARES | ({"t1w": 0.25, "t1ce": 0.25} if with_n4 else {})
-        features, label, _ = cache(start, pool, shares, args.slices, args.real_share, with_n4, seed=int(with_n4))
+        features, label, _ = cache(
+            start, pool, shares, args.slices, args.real_share, with_n4, seed=int(with_n4)
+        )
         for question in wanted:
             net, numbers = train_member(question, start, features, label, args.epochs, seed=1)
             partial = folder / f"{question}.tmp"

@@ -71,8 +71,15 @@ def main() -> None:
     for role in ("train", "validation"):
         found: dict[str, list] = {k: [] for k in ("images", "label", "kind", "plane", "source", "path")}
 
-        def add(image: np.ndarray, label: str, kind: str, plane: str, source: str, file: str,
-                found: dict[str, list] = found) -> None:
+        def add(
+            image: np.ndarray,
+            label: str,
+            kind: str,
+            plane: str,
+            source: str,
+            file: str,
+            found: dict[str, list] = found,
+        ) -> None:
             for key, value in zip(found, (ten(image), label, kind, plane, source, file), strict=True):
                 found[key].append(value)
 
@@ -87,8 +94,18 @@ def main() -> None:
         if role == "train":
             for path in sorted((args.data / "slices" / "train" / "T1ce").glob("*.jpg")):
                 pixels = Image.open(path).convert("L").resize((125, 125), Image.Resampling.BOX)
-                add(centred(quantise(np.asarray(pixels, dtype=np.float32)[None])), "t1ce", "slice", "any", "figshare 1512427", path.name)
-        np.savez(args.out / f"{role}.npz", **{k: np.stack(v) if k == "images" else np.array(v) for k, v in found.items()})
+                add(
+                    centred(quantise(np.asarray(pixels, dtype=np.float32)[None])),
+                    "t1ce",
+                    "slice",
+                    "any",
+                    "figshare 1512427",
+                    path.name,
+                )
+        np.savez(
+            args.out / f"{role}.npz",
+            **{k: np.stack(v) if k == "images" else np.array(v) for k, v in found.items()},
+        )
         print(role, len(found["label"]), file=sys.stderr)
 
 

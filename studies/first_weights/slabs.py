@@ -68,7 +68,9 @@ class Slabs:
                     continue
                 both = ((self.label == index) & (self.simulated != simulated)).any()
                 part = (1 - real_share if simulated else real_share) if both else 1.0
-                groups, inverse, counts = np.unique(self.group[here].astype(str), return_inverse=True, return_counts=True)
+                groups, inverse, counts = np.unique(
+                    self.group[here].astype(str), return_inverse=True, return_counts=True
+                )
                 w = 1 / np.sqrt(counts[inverse])
                 p[here] = shares[key] * part * w / w.sum()
         return p / p.sum()
@@ -131,10 +133,13 @@ def augment(images: torch.Tensor, stats: torch.Tensor, size: int, rng: np.random
     flip = torch.where(chance(0.5), 1.0, -1.0)
     reach = scale * size / h  # a pixel stays 2 mm whatever the size
     cos, sin = torch.cos(angle) * reach, torch.sin(angle) * reach
-    theta = torch.stack([
-        torch.stack([cos * flip, -sin, r(-0.1, 0.1)], 1),
-        torch.stack([sin * flip, cos, r(-0.1, 0.1)], 1),
-    ], 1)
+    theta = torch.stack(
+        [
+            torch.stack([cos * flip, -sin, r(-0.1, 0.1)], 1),
+            torch.stack([sin * flip, cos, r(-0.1, 0.1)], 1),
+        ],
+        1,
+    )
     grid = functional.affine_grid(theta, [n, 1, size, size], align_corners=False)
     z = functional.grid_sample(z - floor, grid, align_corners=False) + floor
     cut = chance(0.12)
@@ -143,10 +148,14 @@ def augment(images: torch.Tensor, stats: torch.Tensor, size: int, rng: np.random
         half_h, half_w = r(0.35, 0.8)[:, None, None], r(0.35, 0.8)[:, None, None]
         outside = ((yy.abs() > half_h) | (xx.abs() > half_w)) & cut[:, None, None]
         z = torch.where(outside[:, None], floor.expand_as(z), z)
-    return (z * torch.exp(r(-0.1, 0.1))[:, None, None, None] + r(-0.1, 0.1)[:, None, None, None]).clamp(-LIMIT, LIMIT)
+    return (z * torch.exp(r(-0.1, 0.1))[:, None, None, None] + r(-0.1, 0.1)[:, None, None, None]).clamp(
+        -LIMIT, LIMIT
+    )
 
 
-def _moved(high: torch.Tensor, mean: torch.Tensor, deviation: torch.Tensor, gamma: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _moved(
+    high: torch.Tensor, mean: torch.Tensor, deviation: torch.Tensor, gamma: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and deviation after a gamma, to first order."""
     new_mean = high * (mean / high).clamp_min(1e-4).pow(gamma)
     slope = gamma * (mean / high).clamp_min(1e-4).pow(gamma - 1)

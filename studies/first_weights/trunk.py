@@ -26,8 +26,14 @@ CODE = {key: i for i, key in enumerate(KEYS)}
 
 def network() -> torch.nn.Module:
     """The bundles' ResNet-18 with one output per question."""
-    return resnet18(spatial_dims=2, n_input_channels=1, num_classes=len(QUESTIONS), conv1_t_stride=2,
-                    bias_downsample=False, shortcut_type="B")
+    return resnet18(
+        spatial_dims=2,
+        n_input_channels=1,
+        num_classes=len(QUESTIONS),
+        conv1_t_stride=2,
+        bias_downsample=False,
+        shortcut_type="B",
+    )
 
 
 def targets(label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -46,23 +52,32 @@ def evaluate(net: torch.nn.Module, pool: Slabs) -> dict[str, float]:
     net.eval()
     rows = []
     for i in range(len(pool.images)):
-        z = normalise(torch.from_numpy(pool.images[i]).float()[:, None], torch.from_numpy(pool.statistics[[i] * 10]))
+        z = normalise(
+            torch.from_numpy(pool.images[i]).float()[:, None], torch.from_numpy(pool.statistics[[i] * 10])
+        )
         with torch.autocast("cpu", torch.bfloat16):
             out = net(z.to(memory_format=torch.channels_last))
         rows.append(torch.sigmoid(out.float()).mean(0).numpy())
     scores = np.array(rows)
     net.train()
     best = scores[:, :5].argmax(1)
-    names = np.array([QUESTIONS[b] if scores[i, b] > 0.5 else "other" for i, b in enumerate(best)], dtype=object)
+    names = np.array(
+        [QUESTIONS[b] if scores[i, b] > 0.5 else "other" for i, b in enumerate(best)], dtype=object
+    )
     refine = (names == "t1w") & (scores[:, 5] > 0.5)
     names[refine] = "t1ce"
     truth = np.array([KEYS[i] for i in pool.label], dtype=object)
     six = truth != "other"
-    result = {"accuracy": float((names == truth).mean()), "six": float((names == truth)[six].mean()),
-              "other": float((names == truth)[~six].mean()) if (~six).any() else float("nan")}
+    result = {
+        "accuracy": float((names == truth).mean()),
+        "six": float((names == truth)[six].mean()),
+        "other": float((names == truth)[~six].mean()) if (~six).any() else float("nan"),
+    }
     pos, neg = scores[truth == "t1ce", 5], scores[truth == "t1w", 5]
     if len(pos) and len(neg):
-        result["t1ce_auc"] = float((pos[:, None] > neg[None]).mean() + 0.5 * (pos[:, None] == neg[None]).mean())
+        result["t1ce_auc"] = float(
+            (pos[:, None] > neg[None]).mean() + 0.5 * (pos[:, None] == neg[None]).mean()
+        )
     for key in KEYS:
         if (truth == key).any():
             result[f"recall_{key}"] = float((names == truth)[truth == key].mean())
@@ -111,14 +126,21 @@ def main() -> None:
                 _save(checkpoint, net, optimiser, average, views, spent + elapsed)
                 live = {k: v.clone() for k, v in net.state_dict().items()}
                 net.load_state_dict(average)
-                line = {"views": views, "minutes": (spent + elapsed) / 60, "loss": loss_mean, "slabs": len(pool.images)}
+                line = {
+                    "views": views,
+                    "minutes": (spent + elapsed) / 60,
+                    "loss": loss_mean,
+                    "slabs": len(pool.images),
+                }
                 line |= evaluate(net, check) if args.validation else {}
                 net.load_state_dict(live)
                 with (args.out / "log.jsonl").open("a", encoding="utf-8") as file:
                     file.write(json.dumps(line) + "\n")
         done = (spent + elapsed) / (spent + args.minutes * 60)
         for group in optimiser.param_groups:  # warm up, then a cosine to the end of the time
-            group["lr"] = args.rate * min(1.0, (views + 1) / 6000) * (0.5 + 0.5 * np.cos(np.pi * min(1.0, done)) + 0.01)
+            group["lr"] = (
+                args.rate * min(1.0, (views + 1) / 6000) * (0.5 + 0.5 * np.cos(np.pi * min(1.0, done)) + 0.01)
+            )
         index = rng.choice(len(pool.images), args.batch, p=p)
         x, stats = gather(pool, index, rng)
         x = augment(x, stats, args.size, rng).to(memory_format=torch.channels_last)
@@ -126,7 +148,9 @@ def main() -> None:
         y = y * 0.98 + 0.01
         with torch.autocast("cpu", torch.bfloat16):
             out = net(x)
-        loss = (functional.binary_cross_entropy_with_logits(out.float(), y, reduction="none") * weight).sum() / weight.sum()
+        loss = (
+            functional.binary_cross_entropy_with_logits(out.float(), y, reduction="none") * weight
+        ).sum() / weight.sum()
         optimiser.zero_grad(set_to_none=True)
         loss.backward()
         optimiser.step()
@@ -142,10 +166,25 @@ def main() -> None:
     _save(checkpoint, net, optimiser, average, views, spent + time.monotonic() - start)
 
 
-def _save(path: Path, net: torch.nn.Module, optimiser: torch.optim.Optimizer, average: dict, views: int, spent: float) -> None:
+def _save(
+    path: Path,
+    net: torch.nn.Module,
+    optimiser: torch.optim.Optimizer,
+    average: dict,
+    views: int,
+    spent: float,
+) -> None:
     partial = path.with_suffix(".tmp")
-    torch.save({"network": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average, "views": views,
-                "spent": spent}, partial)
+    torch.save(
+        {
+            "network": net.state_dict(),
+            "optimiser": optimiser.state_dict(),
+            "average": average,
+            "views": views,
+            "spent": spent,
+        },
+        partial,
+    )
     partial.rename(path)
 
 

@@ -1,0 +1,75 @@
+"""Writes results/training.json: what the published weights were trained on, by source, licence and label.
+
+Reads the catalogue of the data folder, the members' report of `members.py` and the simulated files' names.
+    python studies/first_weights/record.py DATA CACHE/trunk [--out results/training.json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from mrclass.labels import KEYS, parse
+
+
+def main() -> None:
+    """Count and write."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("trunk", type=Path)
+    parser.add_argument("--out", type=Path, default=Path("results/training.json"))
+    args = parser.parse_args()
+    members = json.loads((args.trunk / "members.json").read_text(encoding="utf-8"))
+    counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+    with (args.data / "volumes" / "catalog.csv").open(encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["role"] == "train":
+                counts[row["source"].removeprefix("dicom:"), row["licence"]][parse(row["label"])] += 1
+    volumes = [
+        {"source": source, "licence": licence, "data": "real", "labels": dict(labels)}
+        for (source, licence), labels in sorted(counts.items())
+    ]
+    slices = len(list((args.data / "slices" / "train" / "T1ce").glob("*.jpg")))
+    volumes.append(
+        {
+            "source": "Cheng et al., figshare 1512427 (single slices)",
+            "licence": "CC BY 4.0",
+            "data": "real",
+            "labels": {"t1ce": slices},
+        }
+    )
+    simulated = {key: members["slabs_per_label"][key][0] for key in KEYS}
+    volumes.append(
+        {"source": "mrclass.phantom", "licence": "Apache-2.0", "data": "simulated", "labels": simulated}
+    )
+    recipe = (
+        f"One ResNet-18 saw {members['trunk_views']:,} slices of all labels in {members['trunk_minutes']:.0f} minutes on a CPU; each bundle's last "
+        "stage and outputs were then trained at 224 x 224 with class-weighted cross-entropy (studies/first_weights, "
+        "docs/decisions/0004-first-weights.md)."
+    )
+    limits = [
+        "first weights: short training, mostly on simulated images; one seed",
+        "real scans to train on come from few sources, many of them skull-stripped; patients of the T1ce slices are unknown",
+    ]
+    own = {
+        "mrclass_swi": {
+            "limits": ["no real SWI was seen in training or validation: its figures are on simulated images"]
+        },
+        "mrclass_adc": {"limits": ["four real ADC maps were seen in training"]},
+        "mrclass_t1ce": {
+            "limits": [
+                "four real T1ce volumes and single T1ce slices were seen in training; two real ones validate it"
+            ]
+        },
+    }
+    own = {name: {**value, "recipe": recipe} for name, value in own.items()}
+    content = {"recipe": recipe, "volumes": volumes, "limits": limits, "bundles": own, "report": members}
+    args.out.parent.mkdir(exist_ok=True)
+    args.out.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
