@@ -39,12 +39,13 @@ def acquire(anatomy: Any, protocol: Any, rng: np.random.Generator) -> list[Any]:
     ]
 
 
-@pytest.fixture
-def small_physics(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+@pytest.fixture(scope="module")
+def small_physics() -> Iterator[None]:
     from mrclass.phantom import demo
 
-    monkeypatch.setattr("mrclass.phantom.anatomy.make_anatomy", make_anatomy)
-    monkeypatch.setattr("mrclass.phantom.acquire.acquire", acquire)
     demo._anatomy.cache_clear()
-    yield
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("mrclass.phantom.anatomy.make_anatomy", make_anatomy)
+        patch.setattr("mrclass.phantom.acquire.acquire", acquire)
+        yield
     demo._anatomy.cache_clear()

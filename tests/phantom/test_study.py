@@ -6,7 +6,6 @@ import csv
 from pathlib import Path
 
 import nibabel as nib
-import numpy as np
 import pydicom
 import pytest
 from mrclass.errors import UsageError
@@ -125,15 +124,3 @@ def test_no_subject_is_refused(tmp_path: Path) -> None:
 def test_streams_differ_by_seed_subject_and_purpose() -> None:
     draws = {stream(*key).random() for key in ((1, 1, ""), (2, 1, ""), (1, 2, ""), (1, 1, "t2w"))}
     assert len(draws) == 4
-
-
-def test_a_simulated_localizer_becomes_a_volume_of_a_head(tmp_path: Path) -> None:
-    (row,) = read(write_subjects(tmp_path, 1, seed=3, kinds=("localizer",)))
-    image = nib.load(tmp_path / row["file"])
-    values = image.get_fdata()
-    assert image.ndim == 3
-    middle = tuple(n // 2 for n in values.shape)
-    patch = values[middle[0] - 20 : middle[0] + 20, middle[1] - 20 : middle[1] + 20, middle[2]]
-    assert np.median(patch) > 3 * np.median(
-        values[:8, :8, middle[2]]
-    )  # a head in the middle, air in the corner
