@@ -1,6 +1,6 @@
 """Volumes of known label and what was predicted -> the paper's tables; pure, reads and writes nothing.
 
-Source: paper, sections 2.4.2 and 3.3 (accuracy with 95 % Wilson interval, sensitivity and specificity, raw and
+Source: paper, sections 2.4.2 and 3.3 (accuracy with 95 % Wilson interval, sensitivity, specificity, raw and
 row-normalised confusion matrices). Sensitivity is the recall of the target; Fig. 6 has the two swapped.
 """
 
