@@ -199,7 +199,7 @@ def test_an_expected_failure_is_one_sentence(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
 def test_a_full_disk_is_one_sentence() -> None:
-    command = "exec \"$0\" -m mrclass bundles list > /dev/full"
+    command = 'exec "$0" -m mrclass bundles list > /dev/full'
     done = subprocess.run(["sh", "-c", command, sys.executable], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (1, "mrclass: No space left on device\n")
 

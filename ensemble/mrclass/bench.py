@@ -1,7 +1,7 @@
-"""Times the work of a run: an export in, seconds per series and stage out, beside six bundles run one by one.
+"""Times the work of a run: an export in, seconds per series and stage out, beside each bundle run by itself.
 
-Reads an export (by default the demo's, simulated on the spot) and the bundles, writes one JSON where asked. Its
-command is `python -m mrclass.bench`. The plain run does for each bundle what it does alone, sharing nothing.
+Reads an export (by default the demo's, simulated on the spot) and the bundles, writes one JSON where asked.
+Run it as `python -m mrclass.bench`. The plain run does for each bundle what it does alone, sharing nothing.
 """
 
 from __future__ import annotations

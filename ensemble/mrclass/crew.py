@@ -41,7 +41,7 @@ class Setup:
 
 
 def limit_threads(threads: int) -> None:
-    """Let the numeric libraries of this process and its children use so many threads; call before import."""
+    """Give the numeric libraries of this process so many threads; to be called before they load."""
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = str(threads)
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(threads)
@@ -174,7 +174,7 @@ class Crew:
         return [worker for worker in busy if worker.pipe in heard or worker.deadline <= now]
 
     def _hear(self, worker: _Worker) -> tuple[int, Outcome] | None:
-        """Take one message from a worker, or bury it; returns the place of a finished series and its outcome."""
+        """Take one message from a worker, or bury it; gives the place of a finished series and its outcome."""
         place = worker.place
         try:
             message = worker.pipe.recv() if worker.pipe.poll() else None
