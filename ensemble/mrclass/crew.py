@@ -174,7 +174,7 @@ class Crew:
         return [worker for worker in busy if worker.pipe in heard or worker.deadline <= now]
 
     def _hear(self, worker: _Worker) -> tuple[int, Outcome] | None:
-        """Take one message from a worker, or bury it; gives the place of a finished series and its outcome."""
+        """Take one message from a worker, or bury it; gives a finished place and its outcome."""
         place = worker.place
         try:
             message = worker.pipe.recv() if worker.pipe.poll() else None
