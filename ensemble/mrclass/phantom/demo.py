@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from mrclass.phantom.protocols import Protocol
 
 TRUTH_COLUMNS: tuple[str, ...] = (
-    "path", "series_uid", "patient", "label", "kind", "plane", "description", "n_files", "expected_status",
+    "file", "series_uid", "patient", "label", "kind", "plane", "description", "n_files", "expected_status",
     "lie",
 )  # fmt: skip
 NOTE = """MR export (simulated by mrclass.phantom)
@@ -255,9 +255,9 @@ def _code(value: str, scheme: str, meaning: str) -> Any:
 def _series_row(
     export: Path, series: WrittenSeries, planned: Planned, protocol: Protocol, patient: int
 ) -> dict[str, Any]:
-    """The truth of one series; its path is the folder, and of a cut series the file."""
+    """The truth of one series; its file is the folder, or its first file where others lie beside it."""
     first = series.files[0]
-    path = first if planned.cut else first.parent
+    path = first if planned.cut or planned.loose else first.parent
     return _row(
         path.relative_to(export).as_posix(),
         series_uid=series.series_uid,
@@ -272,9 +272,9 @@ def _series_row(
     )
 
 
-def _row(path: str, **values: Any) -> dict[str, Any]:
-    """One row of truth.csv; a file of no series has no more than its path and status."""
-    return {**dict.fromkeys(TRUTH_COLUMNS, ""), "n_files": 1, "path": path, **values}
+def _row(file: str, **values: Any) -> dict[str, Any]:
+    """One row of truth.csv; a file of no series has no more than its name and status."""
+    return {**dict.fromkeys(TRUTH_COLUMNS, ""), "n_files": 1, "file": f"export/{file}", **values}
 
 
 def _summary(export: Path, truth: Path) -> Demo:
