@@ -1,18 +1,17 @@
-"""From the common start to six one-vs-all networks, each at 224 x 224 with its own preprocessing; resumable per bundle.
+"""From the common start to six one-vs-all networks at 224 x 224, each with its own preprocessing; resumable.
 
-Reads OUT/trunk.pt and slabs (`simulate.py`, `real.py`); writes OUT/members/<label>.pt (state dicts for `python -m mrclass.publish`) and
-OUT/members.json (what was trained on what).
+Reads OUT/trunk.pt and slabs (`simulate.py`, `real.py`); writes OUT/members/<label>.pt (state dicts for
+`python -m mrclass.publish`) and OUT/members.json (what was trained on what).
     python studies/first_weights/members.py OUT --sim FOLDER [...] --real FOLDER/train.npz
 The body up to its third stage keeps the weights and statistics of the start: padding to 224 does not change what it
-sees of the head. The
-last stage and the two outputs are trained per bundle by the paper's loss (class-weighted cross-entropy) and optimiser
-(SGD 0.9), on slices whose
-features are computed once; t1w and t1ce see slabs after N4, as in their bundles.
+sees of the head. The last stage is trained at 224 once per preprocessing (t1w and t1ce see slabs after N4), then each
+bundle's two outputs by the paper's loss (class-weighted cross-entropy) and optimiser (SGD 0.9).
 """
 
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import sys
 from pathlib import Path
@@ -23,7 +22,7 @@ from mrclass.labels import KEYS
 from mrclass.transforms import N4BiasFieldCorrection
 from slabs import Slabs, augment, statistics
 from torch.nn import functional
-from trunk import CODE, QUESTIONS, SHARES, network
+from trunk import CODE, QUESTIONS, SHARES, network, targets
 
 SIZE = 224
 N4_LABELS = ("t1w", "t1ce")
@@ -65,9 +64,8 @@ def corrected(slab: np.ndarray, seed: int, n4: N4BiasFieldCorrection) -> np.ndar
     """A slab after a random shading of its own and N4: what the two T1 networks see. float32 (10, H, W)."""
     rng = np.random.default_rng(seed)
     small = torch.from_numpy(rng.normal(0, rng.uniform(0, 0.25), (1, 1, 3, 3)).astype(np.float32))
-    shade = torch.exp(functional.interpolate(small, size=slab.shape[1:], mode="bicubic", align_corners=True))[
-        0
-    ]
+    smooth = functional.interpolate(small, size=slab.shape[1:], mode="bicubic", align_corners=True)
+    shade = torch.exp(smooth)[0]
     return np.asarray(n4(slab.astype(np.float32) * shade.numpy()))
 
 
@@ -80,8 +78,8 @@ def cache(
     real_share: float,
     with_n4: bool,
     seed: int,
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Features (bf16), label codes and whether simulated, of `count` augmented slices."""
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Features (bf16) and label codes of `count` augmented slices."""
     rng, n4 = np.random.default_rng(seed), N4BiasFieldCorrection()
     p = pool.weights(shares, real_share)
     index = rng.choice(len(pool.images), count, p=p)
@@ -106,46 +104,83 @@ def cache(
             out.append(body(net, x.to(memory_format=torch.channels_last)).to(torch.bfloat16).contiguous())
         if i % 2000 == 0:
             print(f"features: {i} of {len(index)}", file=sys.stderr, flush=True)
-    return torch.cat(out), torch.from_numpy(pool.label[index]), torch.from_numpy(pool.simulated[index])
+    return torch.cat(out), torch.from_numpy(pool.label[index])
 
 
-def train_member(
-    question: str, start: torch.nn.Module, features: torch.Tensor, label: torch.Tensor, epochs: int, seed: int
-) -> tuple[torch.nn.Module, dict[str, float]]:
-    """Train the last stage and the outputs for one question; returns the network and its closing losses."""
-    torch.manual_seed(seed)
-    t1 = (label == CODE["t1w"]) | (label == CODE["t1ce"])
-    target = t1 if question == "t1w" else label == CODE[question]
-    keep = torch.nonzero(t1 if question == "t1ce" else torch.ones_like(t1))[:, 0]
-    target = target.long()
-    counts = torch.bincount(target[keep], minlength=2).float()
-    weight = counts.max() / counts
-    net = two_outputs(start, question)
-    with (
-        torch.no_grad()
-    ):  # the head covers about a fifth of the padded grid: start from logits of the usual size
-        net.fc.weight.mul_(4.0)
-    net.requires_grad_(False)
-    for part in (net.layer4, net.fc):
+def train_stage(
+    start: torch.nn.Module,
+    questions: tuple[str, ...],
+    features: torch.Tensor,
+    label: torch.Tensor,
+    epochs: int,
+) -> dict[str, float]:
+    """Train the last stage at 224 x 224 for the questions of one preprocessing together; changes `start` in place."""
+    torch.manual_seed(1)
+    start.requires_grad_(False)
+    for part in (start.layer4, start.fc):
         part.requires_grad_(True)
-    trained = [p for p in net.parameters() if p.requires_grad]
-    optimiser = torch.optim.SGD(trained, lr=0.004, momentum=0.9, weight_decay=1e-4)
-    steps = epochs * (len(keep) // 50)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
+    with torch.no_grad():  # the head covers a fifth of the padded grid: begin with logits of the usual size
+        start.fc.weight.mul_(3.0)
+    trained = [p for p in start.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(trained, lr=2e-4, weight_decay=0.02)
+    keep = torch.arange(len(label))
+    chosen = [QUESTIONS.index(q) for q in questions]
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, epochs * (len(keep) // 50)))
     loss_mean, done = 0.0, 0
+    start.eval()
+    start.layer4.train()
     for _ in range(epochs):
-        net.eval()
-        net.layer4.train()
         order = keep[torch.randperm(len(keep))]
         for i in range(0, len(order) - 49, 50):
             batch = order[i : i + 50]
             with torch.autocast("cpu", torch.bfloat16):
-                logits = tail(net, features[batch].to(memory_format=torch.channels_last)).float()
-            loss = functional.cross_entropy(logits, target[batch], weight, label_smoothing=0.01)
+                logits = tail(start, features[batch].to(memory_format=torch.channels_last)).float()
+            y, weight = targets(label[batch])
+            y, weight = y[:, chosen] * 0.98 + 0.01, weight[:, chosen]
+            loss = functional.binary_cross_entropy_with_logits(logits[:, chosen], y, reduction="none")
+            loss = (loss * weight).sum() / weight.sum()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
             schedule.step()
+            done += 1
+            loss_mean = loss.item() if done == 1 else 0.98 * loss_mean + 0.02 * loss.item()
+    start.eval()
+    return {"loss": loss_mean, "slices": len(keep), "steps": done}
+
+
+@torch.no_grad()
+def pooled(start: torch.nn.Module, features: torch.Tensor) -> torch.Tensor:
+    """What the outputs see: float32 (n, 512)."""
+    parts = []
+    for i in range(0, len(features), 100):
+        with torch.autocast("cpu", torch.bfloat16):
+            x = start.layer4(features[i : i + 100].to(memory_format=torch.channels_last))
+        parts.append(torch.flatten(start.avgpool(x), 1).float())
+    return torch.cat(parts)
+
+
+def train_outputs(
+    question: str, start: torch.nn.Module, seen: torch.Tensor, label: torch.Tensor
+) -> tuple[torch.nn.Module, dict[str, float]]:
+    """A bundle's network: the group's stages and two outputs of its own, by class-weighted cross-entropy and SGD 0.9."""
+    torch.manual_seed(1)
+    t1 = (label == CODE["t1w"]) | (label == CODE["t1ce"])
+    target = (t1 if question == "t1w" else label == CODE[question]).long()
+    keep = torch.nonzero(t1 if question == "t1ce" else torch.ones_like(t1))[:, 0]
+    counts = torch.bincount(target[keep], minlength=2).float()
+    weight = counts.max() / counts
+    net = two_outputs(start, question)
+    optimiser = torch.optim.SGD(net.fc.parameters(), lr=0.003, momentum=0.9, weight_decay=1e-3)
+    loss_mean, done = 0.0, 0
+    for _ in range(4):
+        order = keep[torch.randperm(len(keep))]
+        for i in range(0, len(order) - 49, 50):
+            batch = order[i : i + 50]
+            loss = functional.cross_entropy(net.fc(seen[batch]), target[batch], weight, label_smoothing=0.01)
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
             done += 1
             loss_mean = loss.item() if done == 1 else 0.98 * loss_mean + 0.02 * loss.item()
     return net.eval(), {"loss": loss_mean, "slices": len(keep), "positives": int(counts[1]), "steps": done}
@@ -157,8 +192,8 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--sim", type=Path, nargs="*", default=[])
     parser.add_argument("--real", type=Path)
-    parser.add_argument("--slices", type=int, default=9000)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--slices", type=int, default=6000)
+    parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--real-share", type=float, default=0.4)
     parser.add_argument("--threads", type=int, default=2)
     args = parser.parse_args()
@@ -185,22 +220,41 @@ def main() -> None:
             for i, k in enumerate(KEYS)
         },
     }
-    for labels, with_n4 in ((("t2w", "flair", "adc", "swi"), False), (N4_LABELS, True)):
-        wanted = [q for q in labels if not (folder / f"{q}.pt").exists()]
-        if not wanted:
-            continue
-        shares = SHARES | ({"t1w": 0.25, "t1ce": 0.25} if with_n4 else {})
-        features, label, _ = cache(
-            start, pool, shares, args.slices, args.real_share, with_n4, seed=int(with_n4)
-        )
-        for question in wanted:
-            net, numbers = train_member(question, start, features, label, args.epochs, seed=1)
-            partial = folder / f"{question}.tmp"
-            torch.save({k: v.contiguous() for k, v in net.state_dict().items()}, partial)
-            partial.rename(folder / f"{question}.pt")
-            report[question] = numbers
-            print(question, numbers, file=sys.stderr, flush=True)
+    for questions, with_n4 in ((("t2w", "flair", "adc", "swi"), False), (N4_LABELS, True)):
+        wanted = [q for q in questions if not (folder / f"{q}.pt").exists()]
+        record = folder / f"{'-'.join(questions)}.json"
+        if wanted or not record.exists():
+            record.write_text(
+                json.dumps(train_group(start, pool, questions, with_n4, folder, args)), encoding="utf-8"
+            )
+        report |= json.loads(record.read_text(encoding="utf-8"))
     (args.out / "members.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def train_group(
+    trunk: torch.nn.Module,
+    pool: Slabs,
+    questions: tuple[str, ...],
+    with_n4: bool,
+    folder: Path,
+    args: argparse.Namespace,
+) -> dict[str, object]:
+    """Train and save the bundles of one preprocessing; returns what was done."""
+    shares = SHARES | ({"t1w": 0.25, "t1ce": 0.25} if with_n4 else {})
+    start = copy.deepcopy(trunk)
+    features, label = cache(start, pool, shares, args.slices, args.real_share, with_n4, seed=int(with_n4))
+    report: dict[str, object] = {
+        "stage " + " ".join(questions): train_stage(start, questions, features, label, args.epochs)
+    }
+    seen = pooled(start, features)
+    for question in questions:
+        net, numbers = train_outputs(question, start, seen, label)
+        partial = folder / f"{question}.tmp"
+        torch.save({k: v.contiguous() for k, v in net.state_dict().items()}, partial)
+        partial.rename(folder / f"{question}.pt")
+        report[question] = numbers
+        print(question, numbers, file=sys.stderr, flush=True)
+    return report
 
 
 if __name__ == "__main__":

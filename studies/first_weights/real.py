@@ -1,6 +1,7 @@
-"""Real training slabs: every training volume cut at several positions and planes, and the T1ce slices, in one .npz file per role.
+"""Real slabs: volumes cut at several positions and planes, and the T1ce slices, in one .npz file per role.
 
-Reads the catalogue of a data folder (columns file, role, label, kind, patient, source) and writes OUT/train.npz, OUT/validation.npz.
+Reads the catalogue of a data folder (columns file, role, label, kind, patient, source); writes OUT/train.npz
+and OUT/validation.npz.
     python studies/first_weights/real.py DATA OUT
 Validation volumes are cut once, as inference cuts them.
 """

@@ -46,13 +46,15 @@ def main() -> None:
         {"source": "mrclass.phantom", "licence": "Apache-2.0", "data": "simulated", "labels": simulated}
     )
     recipe = (
-        f"One ResNet-18 saw {members['trunk_views']:,} slices of all labels in {members['trunk_minutes']:.0f} minutes on a CPU; each bundle's last "
-        "stage and outputs were then trained at 224 x 224 with class-weighted cross-entropy (studies/first_weights, "
+        f"One ResNet-18 saw {members['trunk_views']:,} slices of all labels in "
+        f"{members['trunk_minutes']:.0f} minutes on a CPU; each bundle's last stage and outputs were "
+        "then trained at 224 x 224 with class-weighted cross-entropy (studies/first_weights, "
         "docs/decisions/0004-first-weights.md)."
     )
     limits = [
         "first weights: short training, mostly on simulated images; one seed",
-        "real scans to train on come from few sources, many of them skull-stripped; patients of the T1ce slices are unknown",
+        "real scans to train on come from few sources, many of them skull-stripped; "
+        "patients of the T1ce slices are unknown",
     ]
     own = {
         "mrclass_swi": {
@@ -61,7 +63,8 @@ def main() -> None:
         "mrclass_adc": {"limits": ["four real ADC maps were seen in training"]},
         "mrclass_t1ce": {
             "limits": [
-                "four real T1ce volumes and single T1ce slices were seen in training; two real ones validate it"
+                "four real T1ce volumes and single T1ce slices were seen in training; two real ones "
+                "validate it"
             ]
         },
     }

@@ -1,6 +1,7 @@
-"""Simulated training slabs: subjects of `mrclass.phantom` scanned with every kind of protocol, one .npz file per subject.
+"""Simulated slabs: subjects of `mrclass.phantom` under every kind of protocol, one .npz file per subject.
 
-Reads skull-stripped T1w volumes named on the command line as further anatomies; writes OUT/<anatomy>-<seed>.npz.
+Reads skull-stripped T1w volumes named on the command line as further anatomies; writes
+OUT/<anatomy>-<seed>.npz.
     python studies/first_weights/simulate.py OUT --seeds 0 40 [--anatomy VOLUME.nii.gz ...]
 A file that exists is kept, so the command goes on where it stopped.
 """
@@ -25,9 +26,9 @@ from torch.nn import functional
 
 SIZE, PIXELS, PIXEL, THIN = 120, 200, 1.25, 44
 # share of each label among simulated slabs
-SHARES = {"t1w": 0.17, "t1ce": 0.17, "t2w": 0.12, "flair": 0.13, "adc": 0.09, "swi": 0.08, "other": 0.24}
+SHARES = {"t1w": 0.14, "t1ce": 0.16, "t2w": 0.12, "flair": 0.11, "adc": 0.12, "swi": 0.08, "other": 0.27}
 OTHER = {
-    "dwi": 6,
+    "dwi": 7,
     "t2star": 2,
     "pd": 2,
     "tof": 2,
@@ -101,7 +102,7 @@ def slab_of(
 
 
 def centred(slab: np.ndarray) -> np.ndarray:
-    """Crop (or pad with zeros) to SIZE x SIZE around the foreground, as `mrclass.transforms.AcquisitionSlab` centres."""
+    """Crop or pad with zeros to (n, SIZE, SIZE) around the foreground, as `mrclass.slab` centres."""
     mask = foreground(slab)
     out = np.zeros((slab.shape[0], SIZE, SIZE), dtype=slab.dtype)
     window = []
@@ -136,7 +137,7 @@ def subject(seed: int, source: str, per_position: int) -> dict[str, np.ndarray]:
                 spine = spine or make_spine(seed)
                 here = sample(spine, plane, (0.0, -20.0, -2.0), THIN, 1.0, (PIXELS, PIXELS), PIXEL, tilt)
             protocol = random_protocol(kind, rng, plane)
-            strip = kind not in ("spine", "noise", "localizer") and rng.random() < 0.3
+            strip = kind not in ("spine", "noise", "localizer") and rng.random() < 0.45
             slab = slab_of(here, protocol, seed, strip, rng)
             images.append(quantise(centred(slab)))
             kinds.append(kind)

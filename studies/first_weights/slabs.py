@@ -1,6 +1,6 @@
-"""Cached slabs -> batches of normalised, augmented slices; reads the .npz files of `simulate.py` and `real.py`.
+"""Cached slabs -> batches of normalised, augmented slices; reads the files of `simulate.py` and `real.py`.
 
-Augmentation hides what could betray a source: pose, field of view, resolution, noise, shading, window, 8-bit and JPEG-like steps.
+Augmentation hides what could betray a source: pose, field of view, resolution, noise, shading and window.
 """
 
 from __future__ import annotations
@@ -59,7 +59,10 @@ class Slabs:
                     self.add_file(path)
 
     def weights(self, shares: dict[str, float], real_share: float) -> np.ndarray:
-        """Probability of each slab: labels by `shares`; within a label real slabs get `real_share`, groups by the root of their size."""
+        """Probability of each slab, float64 (n,).
+
+        Labels get `shares`; within a label real slabs get `real_share`, groups the root of their size.
+        """
         p = np.zeros(len(self.images))
         for index, key in enumerate(KEYS):
             for simulated in (False, True):
@@ -100,7 +103,16 @@ def normalise(images: torch.Tensor, stats: torch.Tensor) -> torch.Tensor:
 
 
 def augment(images: torch.Tensor, stats: torch.Tensor, size: int, rng: np.random.Generator) -> torch.Tensor:
-    """Random pose, resolution, shading, gamma, noise and field of view of raw slices; z-scores out: float32 (n, 1, size, size)."""
+    """Augmented z-scores of raw slices: float32 (n, 1, size, size).
+
+    Random pose, resolution, shading, gamma, noise and field of view.
+
+    Args:
+        images: float32 (n, 1, H, W), raw values of 2-mm pixels.
+        stats: float32 (n, 3), ceiling, mean and deviation of each slice's slab.
+        size: pixels of a side.
+        rng: everything random.
+    """
     n, _, h, w = images.shape
 
     def r(low: float, high: float) -> torch.Tensor:

@@ -1,14 +1,17 @@
 """One network trained on all labels at once: the start of the six bundles' networks. Resumable.
 
 Reads slabs (`simulate.py`, `real.py`), writes OUT/trunk.pt (checkpoint) and OUT/log.jsonl.
-    python studies/first_weights/trunk.py OUT --sim FOLDER [...] --real FOLDER/train.npz --validation FOLDER/validation.npz --minutes 60
-The body is the bundles' ResNet-18; six sigmoid outputs stand for the six binary questions. T1ce against T1w is asked of T1 slices only.
+    python studies/first_weights/trunk.py OUT --sim FOLDER [...] --real FOLDER/train.npz \\
+        --validation FOLDER/validation.npz --minutes 60
+The body is the bundles' ResNet-18; six sigmoid outputs stand for the six binary questions. T1ce against T1w
+is asked of T1 slices only.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from pathlib import Path
 
@@ -37,7 +40,7 @@ def network() -> torch.nn.Module:
 
 
 def targets(label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Binary targets and weights, float32 (n, 6): T1w is asked to claim T1ce too; T1ce is asked of T1 slices only."""
+    """Binary targets and weights, float32 (n, 6): T1w is to claim T1ce too; T1ce is asked of T1 slices."""
     y = torch.stack([label == CODE[q] for q in QUESTIONS], 1).float()
     t1 = (label == CODE["t1w"]) | (label == CODE["t1ce"])
     y[:, 0] = t1.float()
@@ -139,7 +142,9 @@ def main() -> None:
         done = (spent + elapsed) / (spent + args.minutes * 60)
         for group in optimiser.param_groups:  # warm up, then a cosine to the end of the time
             group["lr"] = (
-                args.rate * min(1.0, (views + 1) / 6000) * (0.5 + 0.5 * np.cos(np.pi * min(1.0, done)) + 0.01)
+                args.rate
+                * min(1.0, (views + 1) / 6000)
+                * (0.5 + 0.5 * math.cos(math.pi * min(1.0, done)) + 0.01)
             )
         index = rng.choice(len(pool.images), args.batch, p=p)
         x, stats = gather(pool, index, rng)
