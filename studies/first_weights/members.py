@@ -3,9 +3,9 @@
 Reads OUT/trunk.pt and slabs (`simulate.py`, `real.py`); writes OUT/members/<label>.pt (state dicts for
 `python -m mrclass.publish`) and OUT/members.json (what was trained on what).
     python studies/first_weights/members.py OUT --sim FOLDER [...] --real FOLDER/train.npz
-The body up to its third stage keeps the weights and statistics of the start: padding to 224 does not change what it
-sees of the head. The last stage is trained at 224 once per preprocessing (t1w and t1ce see slabs after N4), then each
-bundle's two outputs by the paper's loss (class-weighted cross-entropy) and optimiser (SGD 0.9).
+The body up to its third stage keeps the weights and statistics of the start: padding to 224 does not change what
+it sees of the head. The last stage is trained at 224 once per preprocessing (t1w and t1ce see slabs after N4), then
+each bundle's two outputs by the paper's loss (class-weighted cross-entropy) and optimiser (SGD 0.9).
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def pooled(start: torch.nn.Module, features: torch.Tensor) -> torch.Tensor:
 def train_outputs(
     question: str, start: torch.nn.Module, seen: torch.Tensor, label: torch.Tensor
 ) -> tuple[torch.nn.Module, dict[str, float]]:
-    """A bundle's network: the group's stages and two outputs of its own, by class-weighted cross-entropy and SGD 0.9."""
+    """A bundle's network: the stages of its group and two outputs of its own."""
     torch.manual_seed(1)
     t1 = (label == CODE["t1w"]) | (label == CODE["t1ce"])
     target = (t1 if question == "t1w" else label == CODE[question]).long()

@@ -9,6 +9,7 @@ A file that exists is kept, so the command goes on where it stopped.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -47,9 +48,10 @@ OTHER = {
 OUTSIDE = ("air", "fat", "muscle", "bone", "marrow", "skin", "mucosa", "vitreous", "dura", "disc")
 
 
-def draw_kind(rng: np.random.Generator) -> str:
-    """A kind of series, labels by SHARES, kinds of *other* by OTHER."""
-    label = str(rng.choice(list(SHARES), p=list(SHARES.values())))
+def draw_kind(rng: np.random.Generator, shares: dict[str, float]) -> str:
+    """A kind of series, labels by `shares`, kinds of *other* by OTHER."""
+    weights = np.array(list(shares.values()))
+    label = str(rng.choice(list(shares), p=weights / weights.sum()))
     kinds = [kind for kind, row in KINDS.items() if row.label == label]
     weights = np.array([OTHER[k] if label == "other" else 0.35 if k == "t1w_flair" else 1.0 for k in kinds])
     return str(rng.choice(kinds, p=weights / weights.sum()))
@@ -121,7 +123,7 @@ def quantise(slab: np.ndarray) -> np.ndarray:
     return np.clip(slab / max(high, 1e-9) * 250, 0, 255).astype(np.uint8)
 
 
-def subject(seed: int, source: str, per_position: int) -> dict[str, np.ndarray]:
+def subject(seed: int, source: str, per_position: int, shares: dict[str, float]) -> dict[str, np.ndarray]:
     """All slabs of a subject: images uint8 (n, 10, 120, 120) with kind, label, plane as strings."""
     rng = np.random.default_rng([seed, 31])
     anatomy = make_anatomy(seed, source)
@@ -131,7 +133,7 @@ def subject(seed: int, source: str, per_position: int) -> dict[str, np.ndarray]:
         tilt = rotation(np.deg2rad(rng.normal(0, (8, 3, 3))))
         sampled = sample(anatomy, plane, draw_position(plane, rng), THIN, 1.0, (PIXELS, PIXELS), PIXEL, tilt)
         for _ in range(per_position):
-            kind = draw_kind(rng)
+            kind = draw_kind(rng, shares)
             here = sampled
             if kind == "spine":
                 spine = spine or make_spine(seed)
@@ -158,6 +160,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs=2, default=(0, 8))
     parser.add_argument("--per-position", type=int, default=16)
     parser.add_argument("--anatomy", nargs="*", default=["mni152"])
+    parser.add_argument("--shares", type=json.loads, default={}, help='labels to draw more of: {"adc": 0.25}')
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -169,7 +172,7 @@ def main() -> None:
             if path.exists():
                 continue
             try:
-                data = subject(unique, source, args.per_position)
+                data = subject(unique, source, args.per_position, SHARES | args.shares)
             except VolumeError as error:
                 print(f"{source}: left out: {error}", file=sys.stderr, flush=True)
                 break
