@@ -1,6 +1,7 @@
-"""Subjects of the simulator: a brain (MNI152 tissue maps or a given stripped T1w volume) in a synthetic head, with vessels, lesions and a deformation.
+"""Subjects of the simulator: a brain in a synthetic head, with vessels, lesions and a deformation.
 
-Reads nilearn's packaged MNI152 maps or NIfTI files the user names; writes nothing.
+The brain is that of the MNI152 tissue maps or of a skull-stripped T1w volume. Reads nilearn's packaged maps
+or NIfTI files the user names; writes nothing.
 Source: ICBM 152 nonlinear 2009a tissue probability maps as packaged by nilearn.
 """
 
@@ -42,6 +43,7 @@ class Anatomy:
         shifts: float32 (3, 7, 7, 7), smooth displacement in mm over the grid.
         seed: of this subject; names its tissue jitter.
         lesions: kinds present.
+        meta: "source": the name of the brain.
     """
 
     labels: np.ndarray
@@ -54,13 +56,13 @@ class Anatomy:
 
 
 def _mni_maps() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Grey and white probability (0..1) and brain mask on the grid."""
+    """Grey and white probability (float32, SHAPE, 0..1) and brain mask (bool, SHAPE)."""
     from nilearn.datasets import load_mni152_gm_template, load_mni152_template, load_mni152_wm_template
 
     maps = []
     for load in (load_mni152_gm_template, load_mni152_wm_template, load_mni152_template):
         image = load(resolution=1)
-        out = np.zeros(SHAPE, dtype=np.float32)
+        out: np.ndarray = np.zeros(SHAPE, dtype=np.float32)
         start = np.round(image.affine[:3, 3] - np.asarray(ORIGIN)).astype(int)
         data = np.asarray(image.dataobj, dtype=np.float32)
         out[tuple(slice(s, s + n) for s, n in zip(start, data.shape, strict=True))] = data
@@ -69,7 +71,9 @@ def _mni_maps() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _volume_maps(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Grey and white fractions and brain mask from a skull-stripped T1w volume, scaled by its bounding box to the MNI brain.
+    """Grey and white fractions (float32, SHAPE, 0..1) and brain mask (bool, SHAPE) of a stripped T1w volume.
+
+    The volume is scaled by its bounding box to that of the MNI brain.
 
     Raises:
         VolumeError: the file is no 3-D volume or its foreground does not look like a stripped brain.
@@ -105,7 +109,10 @@ def _volume_maps(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _three_tissues(values: np.ndarray, brain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Soft grey and white matter of a T1w brain: local means of three classes, linear mixing between neighbours."""
+    """Soft grey and white matter (float32, SHAPE, 0..1) of a T1w brain.
+
+    Intensities over their local mean fall into three classes; between the centres of two they mix linearly.
+    """
     weight = ndimage.gaussian_filter(brain[::4, ::4, ::4].astype(np.float32), 7)
     local = ndimage.gaussian_filter((values * brain)[::4, ::4, ::4], 7) / np.maximum(weight, 1e-3)
     flat = enlarge(local)
@@ -125,11 +132,13 @@ def _three_tissues(values: np.ndarray, brain: np.ndarray) -> tuple[np.ndarray, n
 
 @lru_cache(maxsize=2)
 def _base(source: str) -> tuple[np.ndarray, np.ndarray]:
-    """(brain mask, soft maps) of a named source: 'mni152' or the path of a stripped T1w volume; deep grey is cut out later."""
+    """Brain mask (bool, SHAPE) and soft maps (uint8, (3, *SHAPE)) of 'mni152' or of a stripped T1w volume."""
     grey, white, brain = _mni_maps() if source == "mni152" else _volume_maps(Path(source))
     brain = ndimage.binary_closing(np.pad(brain, 6), iterations=5)[6:-6, 6:-6, 6:-6]
-    csf = np.clip(1 - grey - white, 0, 1) * brain
-    soft = np.stack([csf, grey * brain, white * brain])
+    # probabilities are blurred over subjects, classes by partial volume: both make sulci too wide
+    csf = np.clip((1 - grey - white - 0.3) / 0.6, 0, 1) * brain
+    white = white * brain * (1 - csf)
+    soft = np.stack([csf, np.clip(brain - csf - white, 0, 1), white])
     soft = np.round(255 * soft / np.maximum(soft.sum(0), 1e-3)).astype(np.uint8)
     return brain, soft
 
@@ -172,6 +181,7 @@ def make_anatomy(
 
 
 def _write_deep_grey(labels: np.ndarray, soft: np.ndarray, rng: np.random.Generator) -> None:
+    """Write basal ganglia, thalamus and the nuclei that hold iron into the label map, CSF left out."""
     parenchyma = (labels == BRAIN) & (soft[0] < 110)
     for name, shapes in _DEEP.items():
         for (x, y, z), radii in shapes:
@@ -183,7 +193,7 @@ def _write_deep_grey(labels: np.ndarray, soft: np.ndarray, rng: np.random.Genera
 
 
 def rotation(angles: np.ndarray) -> np.ndarray:
-    """Rotation matrix about x, y and z by angles in radians."""
+    """Rotation matrix, float64 (3, 3), about x, then y, then z by angles (3,) in radians."""
     (cx, cy, cz), (sx, sy, sz) = np.cos(angles), np.sin(angles)
     about_x = np.array([[1, 0, 0], [0, cx, -sx], [0, sx, cx]])
     about_y = np.array([[cy, 0, sy], [0, 1, 0], [-sy, 0, cy]])

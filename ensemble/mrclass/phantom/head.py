@@ -1,7 +1,8 @@
-"""A synthetic head around a brain: skull, scalp, face, sinuses, eyes and neck on the MNI grid; arrays in, arrays out.
+"""A synthetic head around a brain on the MNI grid: skull, scalp, face, sinuses, eyes, neck; reads no files.
 
-The shapes are ellipsoids and distance shells in MNI millimetres, jittered per head: coarse anatomy, so that networks see bright
-scalp fat, dark bone and air, mucosa and muscle where heads have them. Source: proportions of adult head atlases.
+The shapes are ellipsoids and distance shells in MNI millimetres, jittered per head: coarse anatomy, so that
+networks see bright scalp fat, dark bone and air, mucosa and muscle where heads have them.
+Source: proportions of adult head atlases.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ BRAIN = 255  # label of voxels whose tissue comes from the soft maps
 
 
 def coordinates() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """MNI coordinates of the grid as three broadcastable float32 arrays (x right, y anterior, z superior), mm."""
+    """MNI mm of the grid: three float32 arrays that broadcast to SHAPE (x right, y anterior, z superior)."""
     axes = [np.arange(n, dtype=np.float32) + o for n, o in zip(SHAPE, ORIGIN, strict=True)]
     return axes[0][:, None, None], axes[1][None, :, None], axes[2][None, None, :]
 
 
 def ellipsoid(centre: tuple[float, float, float], radii: tuple[float, float, float]) -> np.ndarray:
-    """Boolean mask of an ellipsoid in MNI mm on the grid."""
-    mask = np.zeros(SHAPE, dtype=bool)
+    """Mask of an ellipsoid, centre and radii in MNI mm: bool, shape SHAPE."""
+    mask: np.ndarray = np.zeros(SHAPE, dtype=bool)
     low = [
         int(np.clip(np.floor(c - o - r), 0, n))
         for c, o, r, n in zip(centre, ORIGIN, radii, SHAPE, strict=True)
@@ -49,12 +50,12 @@ def ellipsoid(centre: tuple[float, float, float], radii: tuple[float, float, flo
 
 
 def _distance(mask: np.ndarray) -> np.ndarray:
-    """Distance in mm to the mask, computed at 2 mm and interpolated: shells do not need more."""
+    """Distance in mm to the mask (float32, SHAPE), computed at 2 mm and interpolated: shells need no more."""
     return enlarge(ndimage.distance_transform_edt(~mask[::2, ::2, ::2], sampling=2.0))
 
 
 def _noise(rng: np.random.Generator, cell: int) -> np.ndarray:
-    """Smooth noise of unit variance with a grain of `cell` mm on the grid."""
+    """Smooth noise of unit variance with a grain of `cell` mm: float32, shape SHAPE."""
     big = enlarge(rng.normal(size=[n // cell + 2 for n in SHAPE]))
     return big / big[::3, ::3, ::3].std()
 
@@ -81,7 +82,7 @@ def dress(brain: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     t = INDEX
     to_brain = _distance(brain)
     skull = rng.uniform(5.0, 8.5)
-    csf = rng.uniform(0.8, 3.5)
+    csf = rng.uniform(0.3, 2.4)
     scalp = rng.uniform(4.0, 11.0)
     jy, jz = rng.normal(0, 3, 2)
 
@@ -94,7 +95,7 @@ def dress(brain: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     depth = _distance(~inside)
     depth += 1.2 * _noise(rng, 16)
 
-    head = np.zeros(SHAPE, dtype=np.uint8)
+    head: np.ndarray = np.zeros(SHAPE, dtype=np.uint8)
     head[inside] = t["muscle"]
     fat_depth = scalp * (0.75 if rng.random() < 0.7 else 0.45) + 1.5 * _noise(rng, 24)
     head[inside & (depth < 1.8 + np.maximum(fat_depth, 1.5))] = t["fat"]

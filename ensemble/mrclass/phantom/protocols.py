@@ -1,13 +1,14 @@
 """Sequence protocols of clinical brain MR, drawn at random per kind; reads and writes nothing.
 
-Source: parameter ranges of routine protocols at 1.5 and 3 T as vendors and consensus papers state them (for example the brain tumour
-imaging protocol); widened, because archives are wider than consensus.
+Source: parameter ranges of routine protocols at 1.5 and 3 T as vendors and consensus papers state them (for
+example the brain tumour imaging protocol); widened, because archives are wider than consensus.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as dataclass_field  # `field` is tesla in Protocol
 
 import numpy as np
 
@@ -25,7 +26,7 @@ class Protocol:
         plane: axial, sagittal or coronal.
         spacing: in-plane mm of the stored image.
         thickness, gap: slice profile and distance between slices, mm.
-        tr, te, ti: ms; ti None without inversion.
+        tr, te, ti: ms; ti None without inversion, -1 for the null of CSF times options["null"].
         flip: degrees.
         b_values: s/mm2, one volume each; empty without diffusion weighting.
         contrast_agent: given before this series.
@@ -51,7 +52,7 @@ class Protocol:
     acquired: float = 1.0
     fat: float = 1.0
     snr: float = 40.0
-    options: dict[str, float] = field(default_factory=dict)
+    options: dict[str, float] = dataclass_field(default_factory=dict)
 
 
 Draw = Callable[[np.random.Generator, float], dict[str, object]]
@@ -71,7 +72,13 @@ def _t1_se(rng: np.random.Generator, f: float) -> dict[str, object]:
 
 def _t1_mprage(rng: np.random.Generator, f: float) -> dict[str, object]:
     ti = _u(rng, 650, 1100)
-    return dict(tr=_u(rng, max(1500, ti + 700), 2600), te=_u(rng, 2, 5), ti=ti, flip=_u(rng, 7, 15), fat=_u(rng, 0.35, 1))
+    return dict(
+        tr=_u(rng, max(1500, ti + 700), 2600),
+        te=_u(rng, 2, 5),
+        ti=ti,
+        flip=_u(rng, 7, 15),
+        fat=_u(rng, 0.35, 1),
+    )
 
 
 def _t1_gre(rng: np.random.Generator, f: float) -> dict[str, object]:
@@ -85,7 +92,9 @@ def _t1_flair(rng: np.random.Generator, f: float) -> dict[str, object]:
 
 
 def _t2(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(tr=_u(rng, 2500, 7500), te=_u(rng, 75, 130), flip=_u(rng, 120, 180), fat=1.5 * _fat_sat(rng, 0.3))
+    return dict(
+        tr=_u(rng, 2500, 7500), te=_u(rng, 75, 130), flip=_u(rng, 120, 180), fat=1.5 * _fat_sat(rng, 0.3)
+    )
 
 
 def _t2_3d(rng: np.random.Generator, f: float) -> dict[str, object]:
@@ -93,13 +102,21 @@ def _t2_3d(rng: np.random.Generator, f: float) -> dict[str, object]:
 
 
 def _flair(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(tr=_u(rng, 5000, 11000), te=_u(rng, 75, 145), ti=-1.0, flip=150.0, fat=_fat_sat(rng, 0.6),
-                options={"null": _u(rng, 0.93, 1.06)})
+    return dict(
+        tr=_u(rng, 5000, 11000),
+        te=_u(rng, 75, 145),
+        ti=-1.0,
+        flip=150.0,
+        fat=_fat_sat(rng, 0.6),
+        options={"null": _u(rng, 0.93, 1.06)},
+    )
 
 
 def _diffusion(rng: np.random.Generator, f: float) -> dict[str, object]:
     b = float(rng.choice([500, 700, 800, 1000, 1000, 1000, 1500, 2000, 3000]))
-    return dict(tr=_u(rng, 3000, 9000), te=_u(rng, 60, 110), flip=90.0, b_values=(0.0, b), fat=_u(rng, 0.02, 0.25))
+    return dict(
+        tr=_u(rng, 3000, 9000), te=_u(rng, 60, 110), flip=90.0, b_values=(0.0, b), fat=_u(rng, 0.02, 0.25)
+    )
 
 
 def _swi(rng: np.random.Generator, f: float) -> dict[str, object]:
@@ -141,7 +158,7 @@ class Kind:
 
     label: str
     draw: Draw
-    geometry: str  # stack | volume | epi | thin
+    geometry: str  # stack | volume | epi | thin | localizer | spine | any (stack or volume)
     snr: tuple[float, float] = (20.0, 90.0)
     planes: tuple[float, float, float] = (0.6, 0.22, 0.18)
     contrast_agent: float = 0.0  # share acquired after contrast agent
@@ -194,9 +211,16 @@ def _geometry(style: str, rng: np.random.Generator) -> dict[str, float]:
         spacing = acquired / float(rng.choice([1, 1, 2]))
         return dict(spacing=spacing, thickness=_u(rng, 2, 5.5), gap=_u(rng, 0, 1.2), acquired=acquired)
     if style == "localizer":
-        return dict(spacing=_u(rng, 0.7, 1.1), thickness=_u(rng, 5, 10), gap=_u(rng, 0, 10), acquired=_u(rng, 1.2, 2.4))
+        return dict(
+            spacing=_u(rng, 0.7, 1.1),
+            thickness=_u(rng, 5, 10),
+            gap=_u(rng, 0, 10),
+            acquired=_u(rng, 1.2, 2.4),
+        )
     spacing = _u(rng, 0.4, 1.0)
-    return dict(spacing=spacing, thickness=_u(rng, 2.5, 6), gap=_u(rng, 0, 1.6), acquired=spacing * _u(rng, 1, 1.5))
+    return dict(
+        spacing=spacing, thickness=_u(rng, 2.5, 6), gap=_u(rng, 0, 1.6), acquired=spacing * _u(rng, 1, 1.5)
+    )
 
 
 def random_protocol(kind: str, rng: np.random.Generator, plane: str | None = None) -> Protocol:
@@ -221,6 +245,11 @@ def random_protocol(kind: str, rng: np.random.Generator, plane: str | None = Non
     drawn.update(row.draw(rng, tesla))
     drawn.update(_geometry(row.geometry, rng))
     return Protocol(
-        kind=kind, label=row.label, field=tesla, plane=chosen, contrast_agent=bool(rng.random() < row.contrast_agent),
-        snr=float(np.exp(rng.uniform(*np.log(row.snr)))), **drawn,  # type: ignore[arg-type]
+        kind=kind,
+        label=row.label,
+        field=tesla,
+        plane=chosen,
+        contrast_agent=bool(rng.random() < row.contrast_agent),
+        snr=float(np.exp(rng.uniform(*np.log(row.snr)))),
+        **drawn,  # type: ignore[arg-type]
     )

@@ -1,6 +1,7 @@
 """Anatomy -> tissues on the grid of an acquisition: deformation and one look-up; arrays in, arrays out.
 
-Source: the slice geometry of MR acquisition; display convention rows anterior or superior first, columns patient right or anterior first.
+Rows run anterior or superior first, columns patient right or anterior first, as images are displayed.
+Source: the slice geometry of MR acquisition.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class Sampled:
     Attributes:
         labels: uint8 (slices, height, width), tissue indices; 255 where `soft` says.
         soft: float32 (3, slices, height, width), CSF, grey, white in 0..1.
-        air: float32 (slices, height, width), closeness to air inside the head, 0..1: where susceptibility acts.
+        air: float32 (slices, height, width), 0..1, closeness to air in the head: where susceptibility acts.
         pixel, step: mm in-plane and between the thin slices.
         origin: float64 (3,), RAS mm of the first voxel.
         directions: float64 (3, 3), RAS directions of slices, rows, columns.
@@ -45,7 +46,7 @@ class Sampled:
     directions: np.ndarray
 
     def ideal(self, signal: np.ndarray) -> torch.Tensor:
-        """Noise-free image of a signal per tissue: float32 (slices, height, width)."""
+        """Noise-free image: float32 (slices, height, width), of the signal (n_tissues,) of each tissue."""
         table = torch.zeros(256)
         table[: len(signal)] = torch.from_numpy(signal.astype(np.float32))
         image = table[self.labels.long()]
@@ -67,7 +68,7 @@ def sample(
     pixel: float = 1.0,
     tilt: np.ndarray | None = None,
 ) -> Sampled:
-    """Look a subject's tissues up on thin slices.
+    """Look a subject's tissues up on thin slices: (count, height, width), deformed as the subject says.
 
     Args:
         anatomy: the subject.
@@ -99,15 +100,19 @@ def sample(
         points = in_plane + offsets[0][k] * torch.from_numpy(directions[0])
         voxel = points @ linear.T - start
         unit = (2 * voxel / extent - 1).float()
-        moved = functional.grid_sample(shifts, unit.flip(-1)[None, None], align_corners=True, padding_mode="border")
+        moved = functional.grid_sample(
+            shifts, unit.flip(-1)[None, None], align_corners=True, padding_mode="border"
+        )
         voxel = voxel.float() + moved[0, :, 0].permute(1, 2, 0)
         labels[k], soft[:, k] = _look_up(voxel, hard_volume, soft_volume)
     soft = soft * (labels == BRAIN)
     return Sampled(labels, soft, _air_closeness(labels), pixel, step, origin, directions)
 
 
-def _look_up(voxel: torch.Tensor, hard: torch.Tensor, soft: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Nearest hard label and trilinear soft maps (0..1) at voxel coordinates (h, w, 3); air outside the grid."""
+def _look_up(
+    voxel: torch.Tensor, hard: torch.Tensor, soft: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Nearest label (h, w) and trilinear soft maps (3, h, w), 0..1, at voxels (h, w, 3); air off the grid."""
     limit = torch.tensor(SHAPE)
     nearest = voxel.round().long()
     outside = ((nearest < 0) | (nearest >= limit)).any(-1)
@@ -132,13 +137,14 @@ def _look_up(voxel: torch.Tensor, hard: torch.Tensor, soft: torch.Tensor) -> tup
 
 
 def _air_closeness(labels: torch.Tensor) -> torch.Tensor:
-    """Blurred map of air that lies between tissues of a slice (sinuses, mastoid): float32, 0..1."""
+    """Blurred map of the air between tissues of a slice (sinuses, mastoid): float32, as labels, 0..1."""
     air = (labels == INDEX["air"]).float()[:, None]
     body = functional.avg_pool2d(1 - air, 8)
     around = functional.avg_pool2d(functional.pad(body, (4, 4, 4, 4)), 9, stride=1)
     cavity = functional.avg_pool2d(air, 8) * (around > 0.45)
     blurred = functional.avg_pool2d(functional.pad(cavity, (2, 2, 2, 2)), 5, stride=1)
-    return functional.interpolate(blurred, size=labels.shape[1:], mode="bilinear", align_corners=False)[:, 0].clamp(0, 1)
+    full = functional.interpolate(blurred, size=labels.shape[1:], mode="bilinear", align_corners=False)
+    return full[:, 0].clamp(0, 1)
 
 
 def slice_profile(count: int, step: float, centres: np.ndarray, thickness: float) -> torch.Tensor:

@@ -1,6 +1,7 @@
-"""What a scanner does to an ideal image: coil shading, low resolution, noise, ghosts, motion, EPI distortion; arrays in, arrays out.
+"""What a scanner does to an ideal image: coil shading, low resolution, noise, ghosts, motion, EPI distortion.
 
-Source: k-space description of MR acquisition (Haacke et al., ch. 12, 13, 19, 27). Works on stacks of slices with torch's FFT.
+Stacks of slices in, stacks of slices out; k-space by torch's FFT. No files.
+Source: k-space description of acquisition (Haacke et al., Magnetic Resonance Imaging, ch. 12 to 15, 19, 23).
 """
 
 from __future__ import annotations
@@ -12,12 +13,21 @@ from torch.nn import functional
 
 def smooth_field(shape: tuple[int, ...], cells: int, rng: np.random.Generator) -> torch.Tensor:
     """Smooth noise of about unit variance: float32, the given 3-D shape, grain of 1/cells of each axis."""
-    small = torch.from_numpy(rng.normal(size=(1, 1, *[min(cells + 1, max(2, n)) for n in shape])).astype(np.float32))
+    knots = [min(cells + 1, max(2, n)) for n in shape]
+    small = torch.from_numpy(rng.normal(size=(1, 1, *knots)).astype(np.float32))
     return functional.interpolate(small, size=shape, mode="trilinear", align_corners=True)[0, 0]
 
 
-def receive_bias(shape: tuple[int, int, int], rng: np.random.Generator, rim: float | None = None) -> torch.Tensor:
-    """Coil sensitivity: a smooth field and a brighter rim; float32, shape (slices, height, width), mean about 1."""
+def receive_bias(
+    shape: tuple[int, int, int], rng: np.random.Generator, rim: float | None = None
+) -> torch.Tensor:
+    """Coil sensitivity: smooth field, brighter rim; float32 (slices, height, width), about 1 in the middle.
+
+    Args:
+        shape: (slices, height, width).
+        rng: strength and position.
+        rim: how much brighter the rim is (1 adds about 1.2 at mid-edge); None draws 0 to 0.8.
+    """
     n, h, w = shape
     strength = float(rng.uniform(0.02, 0.28))
     field = torch.exp(strength * smooth_field(shape, 2, rng))
@@ -29,15 +39,17 @@ def receive_bias(shape: tuple[int, int, int], rng: np.random.Generator, rim: flo
 
 
 def shift_along_phase(image: torch.Tensor, shift: torch.Tensor, phase_axis: int) -> torch.Tensor:
-    """EPI distortion: move signal by `shift` pixels along the phase axis (1 rows, 2 columns), with its pile-up.
+    """EPI distortion: signal moved along the phase axis, with its pile-up; float32 (slices, height, width).
 
     Args:
         image: float32 (slices, height, width).
         shift: float32, same shape, pixels.
-        phase_axis: 1 or 2.
+        phase_axis: 1 rows, 2 columns.
     """
     n, h, w = image.shape
-    ys, xs = torch.meshgrid(torch.arange(h, dtype=torch.float32), torch.arange(w, dtype=torch.float32), indexing="ij")
+    ys, xs = torch.meshgrid(
+        torch.arange(h, dtype=torch.float32), torch.arange(w, dtype=torch.float32), indexing="ij"
+    )
     ys, xs = ys.expand(n, h, w), xs.expand(n, h, w)
     if phase_axis == 1:
         ys = ys + shift
@@ -90,14 +102,16 @@ def acquire_slices(
         ghost = float(rng.uniform(0.0, 0.09))
         modulation = 1 + ghost * torch.where(lines % 2 == 0, 1.0, -1.0)
     elif rng.random() < 0.25:
-        modulation = 1 + float(rng.uniform(0.02, 0.12)) * torch.sin(2 * np.pi * lines / float(rng.uniform(2, 9)))
+        modulation = 1 + float(rng.uniform(0.02, 0.12)) * torch.sin(
+            2 * np.pi * lines / float(rng.uniform(2, 9))
+        )
     else:
         modulation = torch.ones_like(lines)
     factor = modulation.to(torch.complex64)
     if motion > 0:
         steps = torch.zeros_like(lines)
         for _ in range(int(rng.integers(1, 5))):
-            steps[int(rng.integers(0, len(lines))):] += float(rng.normal(0, 1.6 * motion))
+            steps[int(rng.integers(0, len(lines))) :] += float(rng.normal(0, 1.6 * motion))
         freq = torch.fft.fftfreq(len(lines)) * 2 * np.pi
         factor = factor * torch.polar(torch.ones_like(steps), freq * torch.fft.ifftshift(steps))
     k = k * (factor[:, None] if phase_axis == 1 else factor[None, :])

@@ -1,4 +1,4 @@
-"""A lumbar-spine-like subject on the head's grid: what neighbouring departments leave in an export; arrays only.
+"""A lumbar-spine-like subject on the head's grid: what neighbouring departments leave in an export; no files.
 
 Source: proportions of the lumbar spine in anatomical atlases.
 """
@@ -15,13 +15,15 @@ from mrclass.phantom.tissues import INDEX
 def make_spine(seed: int) -> Anatomy:
     """One spine: vertebral bodies, discs, canal with cord and roots, muscles, fat, vessels.
 
+    Its label map stands on the head's grid (uint8, head.SHAPE, 1 mm); the soft maps are empty.
+
     Args:
-        seed: of everything random in it.
+        seed: of everything random in it; the same seed gives the same spine.
     """
     rng = np.random.default_rng([seed, 23])
     x, y, z = coordinates()
     t = INDEX
-    labels = np.zeros(SHAPE, dtype=np.uint8)
+    labels: np.ndarray = np.zeros(SHAPE, dtype=np.uint8)
     body = np.broadcast_to(x**2 / 96.0**2 + (y + 15) ** 2 / 105.0**2 <= 1, SHAPE)
     labels[body] = t["fat"]
     curve = 14 * np.sin((z - rng.uniform(-40, 40)) / rng.uniform(55, 90))
@@ -51,5 +53,5 @@ def make_spine(seed: int) -> Anatomy:
     labels[((x + 9) ** 2 + (front - 27) ** 2 <= 9.0**2) & body] = t["artery"]
     labels[((x - 13) ** 2 + (front - 25) ** 2 <= 9.5**2) & body] = t["vein"]
     shifts = rng.normal(0, 2.5, (3, 7, 7, 7)).astype(np.float32)
-    soft = np.zeros((3, *SHAPE), dtype=np.uint8)
+    soft: np.ndarray = np.zeros((3, *SHAPE), dtype=np.uint8)
     return Anatomy(labels, soft, np.eye(3) * rng.uniform(0.85, 1.1), shifts, seed, (), {"source": "spine"})

@@ -1,7 +1,7 @@
 """Tissue parameters at 1.5 and 3 T for the simulator; reads and writes nothing.
 
-Source: relaxation times and diffusivities in the range of the literature for brain at 1.5 and 3 T, rounded; jittered per subject
-because no two subjects, scanners or fits agree.
+Source: relaxation times and diffusivities in the range of the literature for brain at 1.5 and 3 T, rounded;
+jittered per subject because no two subjects, scanners or fits agree.
 """
 
 from __future__ import annotations
@@ -13,9 +13,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Tissue:
-    """One tissue: proton density (0..1), T1 in s, T2 and T2* in ms, each at (1.5 T, 3 T), ADC in 1e-3 mm2/s, FA (0..1).
+    """One tissue.
 
-    `uptake` is the concentration of contrast agent in mM reached after a usual dose; `perfusion` is relative cerebral blood flow.
+    Attributes:
+        name: key of INDEX.
+        pd: proton density, 0..1.
+        t1: s at (1.5 T, 3 T).
+        t2, t2star: ms at (1.5 T, 3 T).
+        adc: 1e-3 mm2/s.
+        uptake: mM of contrast agent reached after a usual dose.
+        fa: fractional anisotropy, 0..1.
+        perfusion: cerebral blood flow relative to grey matter.
     """
 
     name: str
@@ -79,7 +87,7 @@ class TissueValues:
 
 
 def tissue_values(field: float, rng: np.random.Generator, spread: float = 1.0) -> TissueValues:
-    """Draw one subject's tissue parameters.
+    """Draw one subject's tissue parameters: float64 (n_tissues,) each.
 
     Args:
         field: tesla; values between and beyond 1.5 and 3 T follow the line through both on a log scale.
@@ -93,7 +101,12 @@ def tissue_values(field: float, rng: np.random.Generator, spread: float = 1.0) -
         return scale * np.exp(np.log(pair[:, 0]) * (1 - weight) + np.log(pair[:, 1]) * weight)
 
     def jitter(values: np.ndarray, sigma: float) -> np.ndarray:
-        return values * np.exp(rng.normal(0.0, sigma * spread, values.shape))
+        # mostly common to all tissues: subjects and fits differ, the order of grey and white matter hardly does
+        common, own = (
+            rng.normal(0.0, 0.9 * sigma * spread),
+            rng.normal(0.0, 0.35 * sigma * spread, values.shape),
+        )
+        return values * np.exp(common + own)
 
     def plain(name: str) -> np.ndarray:
         return np.array([getattr(tissue, name) for tissue in TABLE], dtype=np.float64)

@@ -1,6 +1,7 @@
-"""Vessels and lesions written into a subject's label map: sinuses, cerebral arteries and veins, tumours, strokes, white-matter lesions.
+"""Vessels and lesions of a subject: sinuses, arteries, veins, tumours, strokes; arrays changed in place.
 
-Arrays in, arrays changed in place. Positions are MNI millimetres with jitter; source: course of the vessels in anatomical atlases.
+Positions are MNI millimetres with jitter. Reads and writes no files.
+Source: course of the vessels in anatomical atlases.
 """
 
 from __future__ import annotations
@@ -19,7 +20,15 @@ Point = tuple[float, float, float]
 def tube(
     labels: np.ndarray, points: Sequence[Point], radius: float, name: str, where: np.ndarray | None = None
 ) -> None:
-    """Write a tube through `points` (MNI mm), linear between them, radius in mm, as tissue `name`; only inside `where`."""
+    """Write a tube through points into a label map, in place.
+
+    Args:
+        labels: uint8, shape SHAPE.
+        points: MNI mm; straight between them.
+        radius: mm.
+        name: tissue it is made of.
+        where: bool, shape SHAPE; what lies outside is left alone.
+    """
     path = np.asarray(points, dtype=np.float64)
     steps = max(2, int(np.abs(np.diff(path, axis=0)).sum() * 1.5))
     knots = np.linspace(0, len(path) - 1, steps)
@@ -36,7 +45,7 @@ def tube(
 
 
 def _wander(start: Point, end: Point, rng: np.random.Generator, bend: float, n: int = 12) -> list[Point]:
-    """A path from start to end that wanders by `bend` mm in between."""
+    """A path of n points from start to end (MNI mm) that wanders by about `bend` mm in between."""
     s = np.linspace(0, 1, n)
     line = np.outer(1 - s, start) + np.outer(s, end)
     walk = rng.normal(size=(n, 3)).cumsum(axis=0)
@@ -55,7 +64,9 @@ def add_vessels(labels: np.ndarray, soft: np.ndarray, rng: np.random.Generator) 
     brain = labels == BRAIN
     sulci = ~brain | (soft[0] > 70)
 
-    def go(a: Point, b: Point, bend: float, radius: float, name: str, where: np.ndarray | None = None) -> None:
+    def go(
+        a: Point, b: Point, bend: float, radius: float, name: str, where: np.ndarray | None = None
+    ) -> None:
         tube(labels, _wander(a, b, rng, bend), radius, name, where)
 
     extent = np.where(brain.any(axis=(0, 1)))[0]
@@ -66,32 +77,81 @@ def add_vessels(labels: np.ndarray, soft: np.ndarray, rng: np.random.Generator) 
     go((0, -42, 4), (0, -100, -2), 1.0, rng.uniform(1.8, 2.8), "vein")
     for side in (-1, 1):
         width = rng.uniform(1.8, 4.2)
-        tube(labels, [(0, -104, -12), (side * 35, -90, -20), (side * 58, -55, -28), (side * 52, -36, -48)], width, "vein")
+        tube(
+            labels,
+            [(0, -104, -12), (side * 35, -90, -20), (side * 58, -55, -28), (side * 52, -36, -48)],
+            width,
+            "vein",
+        )
         tube(labels, [(side * 52, -36, -48), (side * 32, -24, -60), (side * 34, -14, -90)], width, "vein")
-        tube(labels, [(side * 26, 2, -62), (side * 24, -6, -42), (side * 12, 2, -34), (side * 13, 8, -20)], 2.2, "artery")
+        tube(
+            labels,
+            [(side * 26, 2, -62), (side * 24, -6, -42), (side * 12, 2, -34), (side * 13, 8, -20)],
+            2.2,
+            "artery",
+        )
         go((side * 13, 6, -18), (side * 34, 4, -14), 3, 1.6, "artery")
         for _ in range(4):
-            go((side * 34, 4, -14), (side * rng.uniform(42, 62), rng.uniform(-50, 30), rng.uniform(0, 40)), 10, 1.3, "artery", sulci)
-        tube(labels, [(side * 13, 8, -18), (side * 4, 32, -6), (side * 3, 42, 16), (side * 3, 20, 36), (side * 3, -20, 40)], 1.3, "artery")
+            go(
+                (side * 34, 4, -14),
+                (side * rng.uniform(42, 62), rng.uniform(-50, 30), rng.uniform(0, 40)),
+                10,
+                1.3,
+                "artery",
+                sulci,
+            )
+        tube(
+            labels,
+            [
+                (side * 13, 8, -18),
+                (side * 4, 32, -6),
+                (side * 3, 42, 16),
+                (side * 3, 20, 36),
+                (side * 3, -20, 40),
+            ],
+            1.3,
+            "artery",
+        )
         go((side * 4, -24, -14), (side * 22, -80, -4), 6, 1.2, "artery")
         go((side * 10, -38, -64), (side * 2, -22, -40), 2, 1.7, "artery")
         tube(labels, [(side * 3, 20, 2), (side * 5, -10, 12), (side * 3, -42, 6)], 1.1, "vein")
         for _ in range(rng.integers(10, 26)):
             y0 = rng.uniform(-80, 55)
             lateral = (side * rng.uniform(30, 58), y0 + rng.uniform(-15, 25), rng.uniform(10, top - 22))
-            go((side * 2, y0, top - 6 - 0.012 * (y0 + 15) ** 2), lateral, 8, rng.uniform(0.8, 2.0), "vein", sulci)
+            go(
+                (side * 2, y0, top - 6 - 0.012 * (y0 + 15) ** 2),
+                lateral,
+                8,
+                rng.uniform(0.8, 2.0),
+                "vein",
+                sulci,
+            )
         for _ in range(rng.integers(8, 24)):
             y0 = rng.uniform(-45, 35)
-            go((side * rng.uniform(14, 22), y0, rng.uniform(14, 24)),
-               (side * rng.uniform(28, 46), y0 + rng.uniform(-12, 12), rng.uniform(20, 48)), 3, 0.5, "vein")
+            go(
+                (side * rng.uniform(14, 22), y0, rng.uniform(14, 24)),
+                (side * rng.uniform(28, 46), y0 + rng.uniform(-12, 12), rng.uniform(20, 48)),
+                3,
+                0.5,
+                "vein",
+            )
         plexus = [(side * 20, -38, 6), (side * 22, -34, 14), (side * 12, -18, 19), (side * 4, -4, 15)]
         tube(labels, plexus, rng.uniform(1.6, 3.2), "choroid")
     go((0, -23, -42), (0, -25, -12), 1.5, rng.uniform(1.4, 2.2), "artery")
     tube(labels, [(0, -52, -34), (0, -50, -40)], 2, "choroid")
 
 
-def blob(centre: Point, radius: float, rng: np.random.Generator, roughness: float = 0.25) -> tuple[tuple[slice, ...], np.ndarray]:
-    """Signed distance-like field of a rough ball: (slices of the grid, float32 field in units of the radius, < 1 is inside)."""
+def blob(
+    centre: Point, radius: float, rng: np.random.Generator, roughness: float = 0.25
+) -> tuple[tuple[slice, ...], np.ndarray]:
+    """A rough ball: its box in the grid and, over it, float32 distance to the centre in radii (< 1: inside).
+
+    Args:
+        centre: MNI mm.
+        radius: mm.
+        rng: axes (0.75 to 1.3 of the radius) and surface.
+        roughness: standard deviation of the surface, in radii.
+    """
     low = [max(0, int(c - o - 1.8 * radius)) for c, o in zip(centre, ORIGIN, strict=True)]
     high = [min(n, int(c - o + 1.8 * radius) + 1) for c, o, n in zip(centre, ORIGIN, SHAPE, strict=True)]
     box = tuple(slice(a, max(a + 1, b)) for a, b in zip(low, high, strict=True))
@@ -101,10 +161,12 @@ def blob(centre: Point, radius: float, rng: np.random.Generator, roughness: floa
     field = np.sqrt(d2 + ((z[:, :, box[2]] - centre[2]) / scale[2]) ** 2) / radius
     coarse = rng.normal(size=(5, 5, 5))
     rough = ndimage.zoom(coarse, [n / 5 for n in field.shape], order=1)
-    return box, (field + roughness * rough[: field.shape[0], : field.shape[1], : field.shape[2]]).astype(np.float32)
+    rough = rough[: field.shape[0], : field.shape[1], : field.shape[2]]
+    return box, (field + roughness * rough).astype(np.float32)
 
 
 def _inside_point(brain_points: np.ndarray, rng: np.random.Generator) -> Point:
+    """MNI mm of one of the voxels (n, 3)."""
     p = brain_points[rng.integers(len(brain_points))]
     return (float(p[0] + ORIGIN[0]), float(p[1] + ORIGIN[1]), float(p[2] + ORIGIN[2]))
 
@@ -120,7 +182,7 @@ def add_lesions(labels: np.ndarray, soft: np.ndarray, rng: np.random.Generator, 
     """
     t = INDEX
     tissue = labels == BRAIN
-    grid = np.argwhere(tissue[::4, ::4, ::4]) * 4
+    grid: np.ndarray = np.argwhere(tissue[::4, ::4, ::4]) * 4
     white_points = grid[soft[2][tuple(grid.T)] > 150]
     if len(white_points) < 50:
         return

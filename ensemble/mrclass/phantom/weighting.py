@@ -1,6 +1,7 @@
 """Protocol and tissue parameters -> signal of every tissue; pure, no files.
 
-Source: `signal.py` for the equations; vessels by flow: void in spin echoes, inflow-bright in gradient echoes.
+Vessels are changed by flow: void in spin echoes, bright by inflow in gradient echoes.
+Source: `signal.py` for the equations; Haacke et al., ch. 24, for flow.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from mrclass.phantom.tissues import INDEX, TissueValues
 SPIN_ECHOES = ("t1w_se", "t1ce_se", "t2w", "t2w_3d", "pd", "flair", "flair_3d", "t1w_flair", "spine")
 
 
-def tissue_signal(protocol: Protocol, values: TissueValues, rng: np.random.Generator, b: float = 0.0) -> np.ndarray:
+def tissue_signal(
+    protocol: Protocol, values: TissueValues, rng: np.random.Generator, b: float = 0.0
+) -> np.ndarray:
     """Signal of each tissue under a protocol.
 
     Args:
@@ -41,7 +44,8 @@ def tissue_signal(protocol: Protocol, values: TissueValues, rng: np.random.Gener
         if kind == "perfusion":
             s = v.perfusion * 0.1
     elif kind in ("flair", "flair_3d", "t1w_flair"):
-        ti = p.ti if p.ti and p.ti > 0 else _null_time(v.t1[INDEX["csf"]], p.tr) * p.options.get("null", 1.0)
+        null = _null_time(float(v.t1[INDEX["csf"]]), p.tr) * p.options.get("null", 1.0)
+        ti = p.ti if p.ti and p.ti > 0 else null
         s = signal.inversion_recovery(v.pd, t1, v.t2, p.tr, p.te, ti)
     elif kind in ("t1w_mprage", "t1ce_mprage"):
         s = signal.magnetization_prepared(v.pd, t1, v.t2star, p.tr, p.te, float(p.ti or 900), p.flip)
