@@ -1,6 +1,7 @@
 """Subject and protocol -> the volumes a scanner would store; arrays only, no files.
 
-Source: `weighting.py` for contrast, `scanner.py` for the acquisition; derived maps (ADC, FA, phase, projections) computed from simulated raw images.
+Derived maps (ADC, FA, phase, projections) are computed from simulated raw images.
+Source: `weighting.py` for contrast, `scanner.py` for the acquisition.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from mrclass.phantom.tissues import INDEX, TissueValues, tissue_values
 from mrclass.phantom.weighting import tissue_signal
 
 EPI_KINDS = ("adc", "dwi", "fa", "epi", "m0", "perfusion", "fieldmap")
+# phase in radians that each tissue adds to a filtered phase image
+SUSCEPTIBLE = (("vein", 1.2), ("iron", 0.6), ("deep_grey", 0.3), ("grey", 0.12), ("blood", 1.6))
 
 
 @dataclass
@@ -40,11 +43,27 @@ class Acquired:
 
 
 class Scan:
-    """One pass of the scanner: everything random about it is drawn once, so that b0 and b1000 share shading and distortion."""
+    """One pass of the scanner.
 
-    def __init__(self, sampled: Sampled, profile: torch.Tensor, protocol: Protocol, values: TissueValues,
-                 rng: np.random.Generator) -> None:
-        self.sampled, self.profile, self.protocol, self.values, self.rng = sampled, profile, protocol, values, rng
+    Everything random about it is drawn once, so that b0 and b1000 share shading and distortion.
+
+    Args:
+        sampled: tissues on thin slices.
+        profile: float32 (slices, thin slices), weights that average thin slices into stored ones.
+        protocol, values: the acquisition and the subject's tissue parameters.
+        rng: everything random about this pass.
+    """
+
+    def __init__(
+        self,
+        sampled: Sampled,
+        profile: torch.Tensor,
+        protocol: Protocol,
+        values: TissueValues,
+        rng: np.random.Generator,
+    ) -> None:
+        self.sampled, self.profile, self.protocol = sampled, profile, protocol
+        self.values, self.rng = values, rng
         shape = tuple(sampled.labels.shape)
         self.epi = protocol.kind in EPI_KINDS
         self.phase_axis = 1 if self.epi or rng.random() < 0.5 else 2
@@ -58,19 +77,27 @@ class Scan:
         self.raw_seed = int(rng.integers(2**31))
 
     def _distortion(self, shape: tuple[int, ...]) -> torch.Tensor:
+        """Pixels that EPI moves the signal along the phase axis: float32, the given shape."""
         amount = float(self.rng.choice([-1, 1]) * self.rng.uniform(0, 14))
         return amount * self.air + float(self.rng.uniform(0, 2.0)) * smooth_field(shape, 2, self.rng)
 
     def signal(self, b: float = 0.0) -> np.ndarray:
-        """Signal per tissue; the same contrast agent and flow for every b-value of this scan."""
+        """Signal per tissue: float64 (n_tissues,); contrast agent and flow are the same for every b-value."""
         return tissue_signal(self.protocol, self.values, np.random.default_rng(self.contrast_seed), b)
 
     def image(self, b: float = 0.0, signal: np.ndarray | None = None, boost: float = 1.0) -> torch.Tensor:
-        """Magnitude image: float32 (slices, height, width). `boost` multiplies the SNR (averages)."""
+        """Magnitude image: float32 (slices, height, width), in the units of the signal.
+
+        Args:
+            b: diffusion weighting, s/mm2.
+            signal: float64 (n_tissues,) instead of the protocol's own.
+            boost: factor on the signal-to-noise ratio (averages).
+        """
         s = self.signal(b) if signal is None else signal
         thin = self.sampled.ideal(s) * self.texture
         if self.epi and b > 0 and signal is None:
-            thin = thin * (1 + 0.12 * smooth_field(tuple(thin.shape), 24, self.rng))  # fibres: directions average badly
+            fibres = float(self.rng.uniform(0.0, 0.06))  # directions average badly
+            thin = thin * (1 + fibres * smooth_field(tuple(thin.shape), 24, self.rng))
         thick = torch.einsum("sn,nhw->shw", self.profile, thin)
         p = self.protocol
         if self.epi or p.kind in ("swi", "minip", "t2star", "phase", "t1w_gre", "t1ce_gre"):
@@ -82,7 +109,9 @@ class Scan:
         reference = float(self.signal(0.0)[INDEX["white"]]) if signal is None else float(np.max(s))
         noise = max(reference, 1e-4) / (p.snr * boost)
         scanner = np.random.default_rng(self.raw_seed + int(b))
-        return acquire_slices(thick, noise, self.sampled.pixel, p.acquired, scanner, self.epi, self.motion, self.phase_axis)
+        return acquire_slices(
+            thick, noise, self.sampled.pixel, p.acquired, scanner, self.epi, self.motion, self.phase_axis
+        )
 
 
 def _adc(scan: Scan, b: float) -> torch.Tensor:
@@ -102,7 +131,10 @@ def _adc(scan: Scan, b: float) -> torch.Tensor:
 
 
 def _anisotropy(scan: Scan) -> torch.Tensor:
-    """FA map, grey or the brightness of its colour version: fibres as ridges in smooth noise, noise floor, masked."""
+    """FA map, grey or the brightness of its colour version: float32 (slices, height, width), 0..1.
+
+    Fibres are ridges in smooth noise; a noise floor is added and the outside is masked or noisy.
+    """
     rng = scan.rng
     fa = torch.einsum("sn,nhw->shw", scan.profile, scan.sampled.ideal(scan.values.fa))
     shape = tuple(fa.shape)
@@ -123,14 +155,15 @@ def _anisotropy(scan: Scan) -> torch.Tensor:
 
 
 def _phase_like(scan: Scan, high_pass: bool) -> torch.Tensor:
-    """Phase image (high-pass filtered as in SWI) or field map, stored with its zero in mid-range."""
+    """Phase image (high-pass filtered as in SWI) or field map: float32 (slices, height, width), 0 at 2000."""
     rng = scan.rng
     head = torch.einsum("sn,nhw->shw", scan.profile, scan.sampled.inside().float())
     shape = tuple(head.shape)
-    field = 2.5 * scan.air * float(rng.uniform(1, 4)) + smooth_field(shape, 3, rng) * float(rng.uniform(0.3, 2.0))
+    from_air = 2.5 * scan.air * float(rng.uniform(1, 4))
+    field = from_air + smooth_field(shape, 3, rng) * float(rng.uniform(0.3, 2.0))
     if high_pass:
         susceptible = np.zeros(len(scan.values.pd))
-        for name, amount in (("vein", 1.2), ("iron", 0.6), ("deep_grey", 0.3), ("grey", 0.12), ("blood", 1.6)):
+        for name, amount in SUSCEPTIBLE:
             susceptible[INDEX[name]] = amount * rng.uniform(0.5, 1.5)
         field = 0.35 * field + torch.einsum("sn,nhw->shw", scan.profile, scan.sampled.ideal(susceptible))
     noise = torch.from_numpy(rng.normal(0, float(rng.uniform(0.03, 0.25)), shape).astype(np.float32))
@@ -142,15 +175,22 @@ def _phase_like(scan: Scan, high_pass: bool) -> torch.Tensor:
 
 
 def _project(image: torch.Tensor, reach: int, largest: bool) -> torch.Tensor:
-    """Sliding maximum or minimum over `reach` slices on each side."""
+    """Sliding maximum or minimum of (slices, height, width) over `reach` slices on each side."""
     pooled = image if largest else -image
-    stack = functional.max_pool1d(pooled.permute(1, 2, 0).reshape(-1, 1, image.shape[0]), 2 * reach + 1, 1, reach)
+    stack = functional.max_pool1d(
+        pooled.permute(1, 2, 0).reshape(-1, 1, image.shape[0]), 2 * reach + 1, 1, reach
+    )
     out = stack.reshape(*image.shape[1:], image.shape[0]).permute(2, 0, 1)
     return out if largest else -out
 
 
-def render(sampled: Sampled, profile: torch.Tensor, protocol: Protocol, values: TissueValues,
-           rng: np.random.Generator) -> list[tuple[float | None, torch.Tensor]]:
+def render(
+    sampled: Sampled,
+    profile: torch.Tensor,
+    protocol: Protocol,
+    values: TissueValues,
+    rng: np.random.Generator,
+) -> list[tuple[float | None, torch.Tensor]]:
     """All volumes of a series on the sampled in-plane grid.
 
     Args:
@@ -189,8 +229,10 @@ def _centre(protocol: Protocol, rng: np.random.Generator) -> tuple[float, float,
     return (rng.normal(0, 3), rng.normal(-18, 9), rng.normal(6, 8))
 
 
-def acquire(anatomy: Anatomy, protocol: Protocol, rng: np.random.Generator, extent: float | None = None) -> list[Acquired]:
-    """Scan a subject.
+def acquire(
+    anatomy: Anatomy, protocol: Protocol, rng: np.random.Generator, extent: float | None = None
+) -> list[Acquired]:
+    """Scan a subject: float32 volumes (columns, rows, slices) of 256 mm in-plane, with their affines.
 
     Args:
         anatomy: the subject; a kind "spine" brings its own.
@@ -222,11 +264,14 @@ def acquire(anatomy: Anatomy, protocol: Protocol, rng: np.random.Generator, exte
     first = first + (0.5 * protocol.spacing - 0.5) * (sampled.directions[1] + sampled.directions[2])
     affine = np.eye(4)
     real = 256.0 / size
-    affine[:3, :3] = np.stack([sampled.directions[2] * real, sampled.directions[1] * real, sampled.directions[0] * step], 1)
+    affine[:3, :3] = np.stack(
+        [sampled.directions[2] * real, sampled.directions[1] * real, sampled.directions[0] * step], 1
+    )
     affine[:3, 3] = first
     out = []
     for b, image in render(sampled, profile, protocol, values, rng):
-        stored = functional.interpolate(image[:, None], size=(size, size), mode="bicubic" if size > 256 else "area")[:, 0]
-        stored = stored.clamp_min(0)
+        mode = "bicubic" if size > 256 else "area"
+        stored = functional.interpolate(image[:, None], size=(size, size), mode=mode)[:, 0]
+        stored = stored.clamp_min(0)  # (slices, rows, columns)
         out.append(Acquired(stored.permute(2, 1, 0).contiguous().numpy(), affine.copy(), protocol, b))
     return out
