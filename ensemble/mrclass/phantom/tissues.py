@@ -101,11 +101,9 @@ def tissue_values(field: float, rng: np.random.Generator, spread: float = 1.0) -
         return scale * np.exp(np.log(pair[:, 0]) * (1 - weight) + np.log(pair[:, 1]) * weight)
 
     def jitter(values: np.ndarray, sigma: float) -> np.ndarray:
-        # mostly common to all tissues: subjects and fits differ, the order of grey and white matter hardly does
-        common, own = (
-            rng.normal(0.0, 0.9 * sigma * spread),
-            rng.normal(0.0, 0.35 * sigma * spread, values.shape),
-        )
+        # mostly common to all tissues: subjects and fits differ, the order of grey and white matter hardly
+        common = rng.normal(0.0, 0.9 * sigma * spread)
+        own = rng.normal(0.0, 0.35 * sigma * spread, values.shape)
         return values * np.exp(common + own)
 
     def plain(name: str) -> np.ndarray:
