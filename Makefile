@@ -5,7 +5,7 @@
 #   make check     lint, format, types, rendered bundles
 #   make bench     seconds per series and stage -> results/bench.json
 #   make bundles   render the six bundles from template/
-#   make validate  figures on the real validation volumes (needs the shared data) -> results/validation.json
+#   make validate  figures on real validation volumes (needs the shared data) and simulated ones -> results/validation*.json
 
 PYTHON ?= python3
 VENV := .venv
@@ -54,6 +54,11 @@ validate: $(STAMP)
 	$(BIN)/mrclass classify $(DATA)/volumes/validation -o runs/validation --bundles bundles $(ALLOW_UNREADABLE)
 	$(BIN)/mrclass evaluate runs/validation --truth $(DATA)/volumes/catalog.csv --where role=validation \
 		--data real -o results/validation.json
+	rm -rf runs/validation-simulated
+	$(BIN)/mrclass phantom runs/phantom --subjects 2 --seed 9000
+	$(BIN)/mrclass classify runs/phantom -o runs/validation-simulated --bundles bundles $(ALLOW_UNREADABLE)
+	$(BIN)/mrclass evaluate runs/validation-simulated --truth runs/phantom/truth.csv --data simulated \
+		-o results/validation-simulated.json
 
 clean:
 	rm -rf $(VENV) build dist demo runs

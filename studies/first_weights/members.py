@@ -4,8 +4,8 @@ Reads OUT/trunk.pt and slabs (`simulate.py`, `real.py`); writes OUT/members/<lab
 `python -m mrclass.publish`) and OUT/members.json (what was trained on what).
     python studies/first_weights/members.py OUT --sim FOLDER [...] --real FOLDER/train.npz
 The body up to its third stage keeps the weights and statistics of the start: padding to 224 does not change what
-it sees of the head. The last stage is trained at 224 once per preprocessing (t1w and t1ce see slabs after N4), then
-each bundle's two outputs by the paper's loss (class-weighted cross-entropy) and optimiser (SGD 0.9).
+it sees of the head. The last stage is trained at 224 once per preprocessing (t1w and t1ce see slabs after N4),
+then the two outputs of each bundle by the paper's loss (class-weighted cross-entropy) and optimiser (SGD 0.9).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from torch.nn import functional
 from trunk import CODE, QUESTIONS, SHARES, network, targets
 
 SIZE = 224
-N4_LABELS = ("t1w", "t1ce")
+GROUPS = ((("t2w", "flair", "adc", "swi"), False), (("t1w", "t1ce"), True))  # the bundles' preprocessing
 
 
 def two_outputs(start: torch.nn.Module, question: str) -> torch.nn.Module:
@@ -196,6 +196,9 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--real-share", type=float, default=0.4)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--groups", type=int, nargs="*", default=[0, 1], help="0 without N4, 1 with; side by side"
+    )
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     pool = Slabs()
@@ -220,7 +223,8 @@ def main() -> None:
             for i, k in enumerate(KEYS)
         },
     }
-    for questions, with_n4 in ((("t2w", "flair", "adc", "swi"), False), (N4_LABELS, True)):
+    for group in args.groups:
+        questions, with_n4 = GROUPS[group]
         wanted = [q for q in questions if not (folder / f"{q}.pt").exists()]
         record = folder / f"{'-'.join(questions)}.json"
         if wanted or not record.exists():
