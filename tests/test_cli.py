@@ -12,6 +12,7 @@ from typing import Any
 import doubles
 import pytest
 from mrclass import __version__, cli, run
+from tiny_bundles import make_card
 
 COMMANDS = ("classify", "report", "evaluate", "bundles", "phantom")
 HEAVY = {
@@ -147,15 +148,14 @@ def test_a_run_is_compared_with_its_truth(
 
 
 def test_bundles_are_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    folder = tmp_path / "mrclass_t1ce" / "configs"
-    folder.mkdir(parents=True)
-    block = {"label": "t1ce", "refines": "t1w", "threshold": 0.5, "weights_sha256": "ab" * 32}
-    (folder / "metadata.json").write_text(json.dumps({"version": "0.3.0", "mrclass": block}))
+    make_card(tmp_path / "mrclass_t1ce", "t1ce", refines="t1w", threshold=0.5)
     assert cli.main(["bundles", "list", "--bundles", str(tmp_path)]) == 0
     line = capsys.readouterr().out.splitlines()[1]
-    assert line.split() == ["mrclass_t1ce", "T1ce", "when", "T1w", "won", "0.5", "0.3.0", "missing"]
+    assert line.split() == ["mrclass_t1ce", "T1ce", "when", "T1w", "won", "0.5", "0.1.0", "missing"]
     assert cli.main(["bundles", "--bundles", str(tmp_path), "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)[0]["sha256"] == "ab" * 32
+    (told,) = json.loads(capsys.readouterr().out)
+    assert (told["sha256"], told["has_weights"]) == ("ab" * 32, False)
+    assert told["folder"] == str(tmp_path / "mrclass_t1ce")
 
 
 @pytest.mark.parametrize(

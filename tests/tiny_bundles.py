@@ -11,8 +11,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import torch
-
 LOAD: list[dict[str, Any]] = [
     {"_target_": "LoadImaged", "keys": "image"},
     {"_target_": "EnsureChannelFirstd", "keys": "image"},
@@ -38,10 +36,14 @@ def make_bundle(
     steps: list[dict[str, Any]] | None = None,
 ) -> Path:
     """Writes a whole bundle folder and gives its path back."""
-    (folder / "configs").mkdir(parents=True)
-    (folder / "models").mkdir()
+    import torch
+
+    (folder / "models").mkdir(parents=True)
     state = {"2.weight": torch.tensor([[0.0], [gain]]).half(), "2.bias": torch.tensor([0.0, offset]).half()}
-    torch.save(state, folder / "models" / "model.pt")
+    weights = folder / "models" / "model.pt"
+    torch.save(state, weights)
+    digest = hashlib.sha256(weights.read_bytes()).hexdigest()
+    make_card(folder, label, refines=refines, threshold=threshold, temperature=temperature, digest=digest)
     config = {
         "imports": ["$import torch"],
         "bundle_root": ".",
@@ -51,15 +53,20 @@ def make_bundle(
         "preprocessing": {"_target_": "Compose", "transforms": steps or PLAIN},
     }
     write(folder / "configs" / "inference.json", config)
-    write(folder / "configs" / "metadata.json", metadata(folder, label, refines, threshold, temperature))
     return folder
 
 
-def metadata(
-    folder: Path, label: str, refines: str | None, threshold: float, temperature: float
-) -> dict[str, Any]:
-    """metadata.json, as far as the ensemble reads it."""
-    return {
+def make_card(
+    folder: Path,
+    label: str,
+    *,
+    refines: str | None = None,
+    threshold: float = 0.6,
+    temperature: float = 1.0,
+    digest: str = "ab" * 32,
+) -> Path:
+    """Writes a bundle folder that holds a metadata.json alone, as far as the ensemble reads it; no torch."""
+    metadata = {
         "version": "0.1.0",
         "network_data_format": {
             "inputs": {"image": {"type": "image", "num_channels": 1, "spatial_shape": [32, 32]}},
@@ -70,9 +77,12 @@ def metadata(
             "refines": refines,
             "threshold": threshold,
             "temperature": temperature,
-            "weights_sha256": hashlib.sha256((folder / "models" / "model.pt").read_bytes()).hexdigest(),
+            "weights_sha256": digest,
         },
     }
+    (folder / "configs").mkdir(parents=True)
+    write(folder / "configs" / "metadata.json", metadata)
+    return folder
 
 
 def write(path: Path, content: Any) -> None:

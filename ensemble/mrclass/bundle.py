@@ -7,7 +7,6 @@ unpacked. Source: MONAI bundle specification; docs/conventions.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
 import pickle
@@ -22,11 +21,10 @@ import torch
 from monai.bundle import ConfigParser
 from monai.bundle.config_item import ConfigComponent
 
-from .card import METADATA, Card, number, read_card, read_json
+from .card import METADATA, WEIGHTS, Card, number, read_card, read_json, sha256_of
 from .errors import BundleError, WeightsMismatchError, WeightsMissingError
 
 CONFIG = "configs/inference.json"
-WEIGHTS = "models/model.pt"
 
 
 @dataclass(frozen=True)
@@ -43,24 +41,18 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Member:
-    """A loaded bundle: its network in evaluation mode, float32, on the CPU, and the steps that lead to it.
+class Member(Card):
+    """A loaded bundle: its card, its network and the steps that lead to it.
 
-    Attributes are those of Card; `preprocessing` is the transform as the bundle runs it, `steps` its parts in
-    order; `sha256` is that of the weights which were loaded.
+    Attributes:
+        network: in evaluation mode, float32, on the CPU; its weights are those of `sha256`.
+        preprocessing: the transform as the bundle runs it.
+        steps: the parts of `preprocessing` in order.
     """
 
-    name: str
-    label: str
-    refines: str | None
     network: torch.nn.Module
     preprocessing: Any
     steps: tuple[Step, ...]
-    threshold: float
-    temperature: float
-    version: str
-    sha256: str
-    folder: Path
 
 
 def load_member(folder: str | Path) -> Member:
@@ -107,28 +99,8 @@ def load_member(folder: str | Path) -> Member:
                 f"{card.name} has {key} {values[key]} in {CONFIG} and {stated} in {METADATA}; "
                 "wanted one value. Make them equal."
             )
-    return Member(
-        name=card.name,
-        label=card.label,
-        refines=card.refines,
-        network=_filled(network, state, card),
-        preprocessing=preprocessing,
-        steps=steps,
-        threshold=card.threshold,
-        temperature=card.temperature,
-        version=card.version,
-        sha256=card.weights_sha256,
-        folder=card.folder,
-    )
-
-
-def sha256_of(path: Path) -> str:
-    """sha256 of a file, lower-case hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for piece in iter(lambda: file.read(1 << 20), b""):
-            digest.update(piece)
-    return digest.hexdigest()
+    network = _filled(network, state, card)
+    return Member(**vars(card), network=network, preprocessing=preprocessing, steps=steps)
 
 
 def _weights(card: Card) -> dict[str, torch.Tensor]:
@@ -141,9 +113,9 @@ def _weights(card: Card) -> dict[str, torch.Tensor]:
             "python -m monai.bundle run train --config_file configs/train.json"
         )
     found = sha256_of(path)
-    if found != card.weights_sha256:
+    if found != card.sha256:
         raise WeightsMismatchError(
-            f"{path} has sha256 {found}; {METADATA} names {card.weights_sha256 or 'none'}. Fetch the file "
+            f"{path} has sha256 {found}; {METADATA} names {card.sha256 or 'none'}. Fetch the file "
             f"anew, or, if these weights are meant, record them: python -m mrclass.publish {card.folder}"
         )
     try:

@@ -5,7 +5,9 @@ Source: the `mrclass` block that the template writes into each metadata.json; MO
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from .labels import OTHER
 from .vote import REFINED, REFINEMENT
 
 METADATA = "configs/metadata.json"
+WEIGHTS = "models/model.pt"
 
 
 @dataclass(frozen=True)
@@ -22,10 +25,12 @@ class Card:
     """What a bundle's metadata says of it as a member.
 
     Attributes:
+        name: of the folder.
+        label: what its positive class stands for, a key of the label table or one of its own.
         refines: None for a one-vs-all member, "t1w" for the member that divides T1w from T1ce.
         threshold: score from which on the label counts, in [0, 1].
         temperature: the logits are divided by it before softmax.
-        weights_sha256: of models/model.pt, lower-case hexadecimal.
+        sha256: of models/model.pt, lower-case hexadecimal; empty where no weights were published yet.
         spatial_shape: rows and columns of the network's input.
     """
 
@@ -36,8 +41,13 @@ class Card:
     threshold: float
     temperature: float
     version: str
-    weights_sha256: str
+    sha256: str
     spatial_shape: tuple[int, ...]
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether models/model.pt is there."""
+        return (self.folder / WEIGHTS).is_file()
 
 
 def read_card(folder: str | Path) -> Card:
@@ -49,6 +59,8 @@ def read_card(folder: str | Path) -> Card:
     folder = Path(folder)
     path = folder / METADATA
     metadata = read_json(path)
+    if "version" not in metadata:
+        raise BundleError(f"{path} names no version; a bundle has one, and a run names it. Fill it in.")
     block = metadata.get("mrclass")
     if not isinstance(block, dict):
         raise BundleError(
@@ -88,10 +100,24 @@ def read_card(folder: str | Path) -> Card:
         refines=refines,
         threshold=number(path, "threshold", block["threshold"], 0.0, 1.0),
         temperature=number(path, "temperature", block.get("temperature", 1.0), 1e-3, 1e3),
-        version=str(metadata.get("version", "")),
-        weights_sha256=str(block["weights_sha256"] or "").lower(),
+        version=str(metadata["version"]),
+        sha256=str(block["weights_sha256"] or "").lower(),
         spatial_shape=shape,
     )
+
+
+def versions(cards: Iterable[Card]) -> dict[str, dict[str, str]]:
+    """Bundle name to its version and the sha256 of its weights: what a run keeps of its members."""
+    return {card.name: {"version": card.version, "sha256": card.sha256} for card in cards}
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file, lower-case hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        for piece in iter(lambda: file.read(1 << 20), b""):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -137,11 +137,13 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _bundles(options: argparse.Namespace) -> int:
     from mrclass import labels
-    from mrclass.members import find_bundles, parse_members, read_cards
+    from mrclass.members import choose, find_bundles, parse_members
 
-    cards = read_cards(find_bundles(options.bundles), parse_members(options.member))
+    cards = choose(find_bundles(options.bundles), parse_members(options.member))
     if options.json:
-        _print_json([{**vars(card), "folder": str(card.folder)} for card in cards])
+        _print_json(
+            [{**vars(card), "has_weights": card.has_weights, "folder": str(card.folder)} for card in cards]
+        )
         return DONE
     print(f"{'BUNDLE':<16}{'LABEL':<7}{'ASKED':<20}{'THRESHOLD':<11}{'VERSION':<9}WEIGHTS")
     for card in cards:

@@ -22,9 +22,10 @@ from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
 
 from .bundle import Member, load_member
-from .card import METADATA, Card, read_card
+from .card import versions
 from .errors import BundleError, UsageError, VolumeError
 from .labels import sort_key
+from .members import check_labels, choose
 from .transforms import AcquisitionSlabd, N4BiasFieldCorrectiond
 from .volume import check_image, innermost, windowed
 from .vote import Decision, decide
@@ -71,7 +72,7 @@ class Ensemble:
         self.members: tuple[Member, ...] = tuple(
             sorted(members, key=lambda one: (sort_key(one.label), one.label))
         )
-        _check_labels((one.label, one.folder) for one in self.members)
+        check_labels(self.members)
         self.one_vs_all = tuple(one for one in self.members if one.refines is None)
         self.refining = {one.refines: one for one in self.members if one.refines is not None}
         if not self.one_vs_all:
@@ -103,7 +104,7 @@ class Ensemble:
     @property
     def versions(self) -> dict[str, dict[str, str]]:
         """Bundle name to its version and the sha256 of its weights."""
-        return {one.name: {"version": one.version, "sha256": one.sha256} for one in self.members}
+        return versions(self.members)
 
     def predict(self, volume: str | Path | SpatialImage) -> Prediction:
         """Label of one volume.
@@ -213,43 +214,6 @@ class _Work:
         meta = {"original_channel_dim": float("nan")}  # MONAI's word for no channel
         image = MetaTensor(torch.from_numpy(array), affine=torch.from_numpy(self.volume.affine), meta=meta)
         return {"image": EnsureChannelFirst()(image) if loader.ensure_channel_first else image}
-
-
-def choose(folder: str | Path, members: Mapping[str, str | Path] | None = None) -> list[Card]:
-    """Cards of the bundles in a folder, those named by `members` in the place of theirs.
-
-    Raises:
-        BundleError: no bundle, two of one label, or a named bundle that answers for another label.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise BundleError(f"{folder} is not a folder; wanted one that holds the bundles.")
-    named: dict[str, Card] = {}
-    for label, path in (members or {}).items():
-        card = read_card(path)
-        if card.label != label:
-            raise BundleError(f"{path} answers for {card.label}; it cannot take the place of {label}.")
-        named[label] = card
-    found = [read_card(path.parents[1]) for path in sorted(folder.glob(f"*/{METADATA}"))]
-    cards = [card for card in found if card.label not in named] + list(named.values())
-    if not cards:
-        raise BundleError(
-            f"{folder} holds no bundle (no */{METADATA}); name the folder that holds the bundles."
-        )
-    _check_labels((card.label, card.folder) for card in cards)
-    return sorted(cards, key=lambda card: (sort_key(card.label), card.label))
-
-
-def _check_labels(labels: Iterable[tuple[str, Path]]) -> None:
-    """Refuses two bundles that answer for one label."""
-    first: dict[str, Path] = {}
-    for label, folder in labels:
-        if label in first:
-            raise BundleError(
-                f"{first[label]} and {folder} both answer for {label}; wanted one bundle for each label. "
-                f"Take one out of the folder, or name the one to use as member {label}."
-            )
-        first[label] = folder
 
 
 def _device(device: str | torch.device) -> torch.device:

@@ -21,8 +21,9 @@ from ignite.exceptions import NotComputableError
 from ignite.metrics import Metric
 from ignite.metrics.metric import reinit__is_reduced, sync_all_reduce
 
-from . import publish
+from .card import WEIGHTS
 from .errors import UsageError
+from .publish import publish
 from .workflow import flag
 
 LOGGER = logging.getLogger(__name__)
@@ -159,5 +160,5 @@ def _save(state: Any, path: Path) -> None:
 def publish_best(bundle: str, best: str) -> None:
     """Ends a training: the best weights become models/model.pt, their hash enters the metadata."""
     if idist.get_rank() == 0:
-        digest = publish.publish(bundle, best)
-        LOGGER.info("%s: written from %s, sha256 %s", Path(bundle) / publish.WEIGHTS, best, digest)
+        digest = publish(bundle, best)
+        LOGGER.info("%s: written from %s, sha256 %s", Path(bundle) / WEIGHTS, best, digest)

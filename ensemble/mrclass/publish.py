@@ -8,26 +8,15 @@ metadata.json.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sys
 from pathlib import Path
 
+from .card import METADATA, WEIGHTS, sha256_of
 from .errors import BundleError, WeightsMissingError
 
-WEIGHTS = Path("models") / "model.pt"
-BEST = Path("models") / "best.pt"
-METADATA = Path("configs") / "metadata.json"
-
-
-def sha256(path: Path) -> str:
-    """Hex sha256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for block in iter(lambda: file.read(1 << 20), b""):
-            digest.update(block)
-    return digest.hexdigest()
+BEST = "models/best.pt"
 
 
 def publish(bundle: str | Path, weights: str | Path | None = None) -> str:
@@ -59,7 +48,7 @@ def publish(bundle: str | Path, weights: str | Path | None = None) -> str:
         raise BundleError(f"{metadata_file} is not a metadata.json with a block 'mrclass'.") from error
     if source != target:
         write_half(source, target)
-    block["weights_sha256"] = sha256(target)
+    block["weights_sha256"] = sha256_of(target)
     _replace(metadata_file, (json.dumps(metadata, indent=4, ensure_ascii=False) + "\n").encode())
     return str(block["weights_sha256"])
 

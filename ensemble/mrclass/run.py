@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from mrclass import __version__, ledger, plan
+from mrclass.card import versions
 from mrclass.crew import Crew, Setup, cores
 from mrclass.errors import MRClassError, UsageError
 from mrclass.ledger import Ledger
-from mrclass.members import find_bundles, read_cards
+from mrclass.members import choose, find_bundles
 from mrclass.progress import bar
 from mrclass.worker import Outcome, Rooms
 
@@ -108,7 +109,7 @@ def classify(
     """
     started = time.monotonic()
     checked = plan.check_paths(paths, out)
-    cards = [] if rooms is not None else read_cards(folder := find_bundles(bundles), members or {})
+    cards = [] if rooms is not None else choose(folder := find_bundles(bundles), members)
     setup = Setup(
         rooms=rooms or Rooms(),
         bundles="" if rooms is not None else str(folder.resolve()),
@@ -122,7 +123,7 @@ def classify(
     out.mkdir(parents=True, exist_ok=True)
     with _locked(out), Ledger(out / ledger.FILE_NAME, keep_identifiers=keep_identifiers) as book:
         if cards:
-            _agree_on_members(book, out, {c.name: {"version": c.version, "sha256": c.sha256} for c in cards})
+            _agree_on_members(book, out, versions(cards))
         new, intake, todo = 0, None, []
         try:
             intake = scan(checked, [out])

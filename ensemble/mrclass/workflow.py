@@ -1,7 +1,7 @@
 """What the bundles' configs call around their engines: data, checks before a run, a training's start.
 
 Reads datalists and weights; writes nothing. A leaf: the bundles' configs name it, it imports nothing of ours
-but errors, datalist and publish. Source: docs/decisions/0001-rendered-bundles.md.
+but errors, datalist and card. Source: docs/decisions/0001-rendered-bundles.md.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from typing import Any, NoReturn
 
 import torch
 
-from . import datalist, publish
+from . import datalist
+from .card import sha256_of
 from .errors import BundleError, MRClassError, UsageError, WeightsMismatchError, WeightsMissingError
 
 LOGGER = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ def check_run(weights: str, sha256: str, data: Sequence[Any]) -> None:
     path = Path(weights)
     if not path.is_file():
         refuse(WeightsMissingError(missing(path)))
-    held = publish.sha256(path)
+    held = sha256_of(path)
     if not sha256:
         LOGGER.warning("The metadata names no sha256 of %s: weights used unchecked (%s).", path, held)
     elif held != sha256:

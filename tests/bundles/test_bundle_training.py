@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import torch
 from monai.bundle import ConfigParser
-from mrclass.publish import sha256
+from mrclass.card import sha256_of
 from rendered import BUNDLES, Runner, copy_alone, read
 
 TRAIN = ["train.json"]
@@ -29,7 +29,7 @@ def test_one_short_epoch_trains_and_publishes(name: str, tmp_path: Path, volumes
     checkpoint = torch.load(folder / "models" / "checkpoint.pt", weights_only=True)
     assert checkpoint["epoch"] == 1
     digest = read(folder / "configs" / "metadata.json")["mrclass"]["weights_sha256"]
-    assert digest == sha256(folder / "models" / "model.pt")
+    assert digest == sha256_of(folder / "models" / "model.pt")
     best = torch.load(folder / "models" / "best.pt", weights_only=True)
     published = torch.load(folder / "models" / "model.pt", weights_only=True)
     assert all(torch.equal(published[k], best[k].half()) for k in best if best[k].is_floating_point())
@@ -121,4 +121,4 @@ def test_two_processes_train_together_on_the_cpu(tmp_path: Path, volumes: Path) 
     assert checkpoint["epoch"] == 1
     assert not any(key.startswith("module.") for key in checkpoint["network"])
     digest = read(folder / "configs" / "metadata.json")["mrclass"]["weights_sha256"]
-    assert digest == sha256(folder / "models" / "model.pt")
+    assert digest == sha256_of(folder / "models" / "model.pt")
