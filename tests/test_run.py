@@ -307,7 +307,12 @@ def start(export: Path, out: Path, tmp_path: Path) -> subprocess.Popen[str]:
     script = tmp_path / "main.py"
     script.write_text(SCRIPT.format(tests=str(Path(__file__).parent), export=str(export), out=str(out)))
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen([sys.executable, str(script)], text=True, **pipes)
+    # started from a background job, a process ignores Ctrl-C from its birth
+    return subprocess.Popen([sys.executable, str(script)], text=True, preexec_fn=_obey_ctrl_c, **pipes)
+
+
+def _obey_ctrl_c() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def wait_for_rows(out: Path, count: int) -> None:
