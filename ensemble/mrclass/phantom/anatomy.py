@@ -84,6 +84,8 @@ def _volume_maps(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     data = np.squeeze(np.asarray(image.dataobj, dtype=np.float32))
     if data.ndim != 3:
         raise VolumeError(f"{path} has {data.ndim} dimensions; an anatomy needs a 3-D T1w volume.")
+    if not (data > 0).any():
+        raise VolumeError(f"{path} holds no foreground; an anatomy needs a skull-stripped T1w volume.")
     mask = ndimage.binary_opening(data > 0.08 * np.percentile(data[data > 0], 95), iterations=2)
     parts, n = ndimage.label(mask)
     if n == 0:
@@ -170,9 +172,9 @@ def make_anatomy(
         lesions = tuple(kind for kind in LESIONS if rng.random() < odds[kind])
     add_lesions(labels, soft, rng, lesions)
     if stripped:
-        labels = np.where(
-            ndimage.binary_dilation(brain, iterations=int(rng.integers(0, 3))), labels, 0
-        ).astype(np.uint8)
+        rim = int(rng.integers(0, 3))  # mm; SciPy takes no iterations for as many as change anything
+        kept = ndimage.binary_dilation(brain, iterations=rim) if rim else brain
+        labels = np.where(kept, labels, 0).astype(np.uint8)
     scale = rng.normal(1.0, 0.05) * np.exp(rng.normal(0, 0.03, 3))
     angles = np.deg2rad(rng.normal(0, (5.0, 3.5, 3.5)))
     linear = rotation(angles) @ np.diag(1 / scale) @ (np.eye(3) + rng.normal(0, 0.025, (3, 3)))
