@@ -1,4 +1,4 @@
-"""The tree of errors: what can go wrong, each with a sentence that says what came, what was wanted and what to do next.
+"""The tree of errors: what can go wrong; each message says what came, what was wanted and what to do next.
 
 MRClassError                    everything this package raises on purpose
 ├── UsageError                  the command or call is off (exit code 2)

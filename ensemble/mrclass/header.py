@@ -93,8 +93,8 @@ def header_label(header: Mapping[str, Any], sidecar: Mapping[str, Any] | None = 
 def verdict(claimed: HeaderLabel | str | None, content_label: str) -> str:
     """ "agree", "disagree" or "header silent": a header's claim against the label of the content.
 
-    Timings alone are no claim, since nobody wrote down what the series is: they can contradict the content, but where
-    they fit it the header stays silent.
+    Timings alone are no claim, since nobody wrote down what the series is: they can contradict the content,
+    but where they fit it the header stays silent.
     """
     label = claimed.label if isinstance(claimed, HeaderLabel) else claimed
     if not label:

@@ -1,4 +1,7 @@
-"""The label table: keys, display names, order and aliases of the seven labels; reads and writes nothing (paper, section 2.2)."""
+"""The label table: keys, display names, order and aliases of the seven labels; reads and writes nothing.
+
+Source: paper, section 2.2.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +28,19 @@ class Label:
 # The order is the tie-break of paper-identical scores and the order of every table and matrix.
 TABLE: tuple[Label, ...] = (
     Label("t1w", "T1w", "T1-weighted without contrast agent", ("t1", "t1-weighted")),
-    Label("t1ce", "T1ce", "contrast-enhanced T1-weighted", ("t1wce", "t1gd", "t1c", "t1-gd", "t1+c", "t1post")),
+    Label(
+        "t1ce",
+        "T1ce",
+        "contrast-enhanced T1-weighted",
+        ("t1wce", "t1gd", "t1c", "t1-gd", "t1+c", "t1post"),
+    ),
     Label("t2w", "T2w", "T2-weighted", ("t2", "t2-weighted")),
-    Label("flair", "FLAIR", "T2-weighted fluid-attenuated inversion recovery", ("t2w-flair", "t2-flair", "fl")),
+    Label(
+        "flair",
+        "FLAIR",
+        "T2-weighted fluid-attenuated inversion recovery",
+        ("t2w-flair", "t2-flair", "fl"),
+    ),
     Label("adc", "ADC", "apparent diffusion coefficient map", ()),
     Label("swi", "SWI", "susceptibility-weighted imaging", ()),
     Label("other", "other", "claimed by no classifier", ("unknown", "none")),
@@ -42,7 +55,7 @@ _BY_NAME: dict[str, str] = {
 
 
 def display(key: str) -> str:
-    """Spelling of a label for people; a key outside the table (a seventh bundle's label) is returned as it is."""
+    """Spelling of a label for people; a key outside the table (of a seventh bundle) is returned as it is."""
     return DISPLAY.get(key, key)
 
 
