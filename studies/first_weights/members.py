@@ -3,9 +3,9 @@
 Reads OUT/trunk.pt and slabs (`simulate.py`, `real.py`); writes OUT/members/<label>.pt (state dicts for
 `python -m mrclass.publish`) and OUT/members.json (what was trained on what).
     python studies/first_weights/members.py OUT --sim FOLDER [...] --real FOLDER/train.npz
-The body up to its third stage keeps the weights and statistics of the start: padding to 224 does not change what
-it sees of the head. The last stage is trained at 224 once per preprocessing (t1w, t1ce: after N4),
-then the two outputs of each bundle by the paper's loss (class-weighted cross-entropy) and optimiser (SGD 0.9).
+The body up to its third stage keeps the weights and statistics of the start: padding to 224 does not change
+what it sees of the head. The last stage is trained at 224 once per preprocessing (t1w, t1ce: after N4), then the
+two outputs of each bundle by the paper's loss (class-weighted cross-entropy) and optimiser (SGD 0.9).
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def train_stage(
     label: torch.Tensor,
     epochs: int,
 ) -> dict[str, float]:
-    """Train the last stage at 224 x 224 for the questions of one preprocessing together; changes `start` in place."""
+    """Train the last stage at 224 x 224 for the questions of one preprocessing; changes `start` in place."""
     torch.manual_seed(1)
     start.requires_grad_(False)
     for part in (start.layer4, start.fc):

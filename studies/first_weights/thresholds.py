@@ -2,8 +2,9 @@
 
 Reads runs of `mrclass classify` and their truth CSVs; the runs' own thresholds do not matter.
     python studies/first_weights/thresholds.py --run OUT TRUTH.csv real [--run OUT TRUTH.csv simulated]
-A threshold is the middle of the range, in steps of 0.01 from 0.50, where the mean of sensitivity and specificity is highest; each
-run weighs the same. The figures of these runs are then figures of data the thresholds were chosen on.
+A threshold is the middle of the range, in steps of 0.01 from 0.50, where the mean of sensitivity and specificity
+is highest; each run weighs the same. The figures of these runs are then figures of data the thresholds were
+chosen on.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-
 from mrclass.ledger import FILE_NAME, Ledger
 from mrclass.truth import Truth, read
 
@@ -36,7 +36,7 @@ def cases(out: Path, truth: Truth) -> list[tuple[str, dict[str, list[float]]]]:
 
 
 def youden(label: str, positives: set[str], found: list[tuple[str, dict[str, list[float]]]]) -> np.ndarray:
-    """Mean of sensitivity and specificity at each threshold of GRID: float64; NaN where one cannot be told."""
+    """Mean of sensitivity and specificity at each threshold of GRID: float64; NaN where unknown."""
     claims, target = [], []
     for truth, scores in found:
         values = np.asarray(scores[label])
