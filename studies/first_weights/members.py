@@ -4,8 +4,8 @@ Reads OUT/trunk.pt and slabs (`simulate.py`, `real.py`); writes OUT/members/<lab
 `python -m mrclass.publish`) and OUT/members.json (what was trained on what).
     python studies/first_weights/members.py OUT --sim FOLDER [...] --real FOLDER/train.npz
 The body up to its third stage keeps the weights and statistics of the start: padding to 224 does not change
-what it sees of the head. The last stage is trained at 224 once per preprocessing (t1w, t1ce: after N4), then the
-two outputs of each bundle by the paper's loss (class-weighted cross-entropy) and optimiser (SGD 0.9).
+what it sees of the head. The last stage is trained at 224 once per preprocessing (t1w, t1ce: after N4), then
+the two outputs of each bundle by the paper's loss (class-weighted cross-entropy) and optimiser (SGD 0.9).
 """
 
 from __future__ import annotations
