@@ -3,8 +3,8 @@
 Reads runs of `mrclass classify` and their truth CSVs; the runs' own thresholds do not matter.
     python studies/first_weights/thresholds.py --run OUT TRUTH.csv real [--run OUT TRUTH.csv simulated]
 A threshold is the middle of the range, in steps of 0.01 from 0.50, where the mean of sensitivity and
-specificity is highest; each run weighs the same. template/configs carry the row of mrclass_t2w: change it
-there too. The figures of these runs are then figures of data the thresholds were chosen on.
+specificity is highest; each run weighs the same. template/configs carry the row of mrclass_t2w: change its
+threshold there too. The figures of these runs are then figures of data the thresholds were chosen on.
 """
 
 from __future__ import annotations
