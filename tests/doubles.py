@@ -50,6 +50,9 @@ class Intake:
     series: list[Series]
     files: list[Note]
 
+    def close(self) -> None:
+        pass
+
 
 @dataclass(frozen=True)
 class Volume:
@@ -82,7 +85,7 @@ class HeaderLabel:
     evidence: tuple[str, ...] = ()
 
 
-def scan(paths: Sequence[Path], exclude: Sequence[Path]) -> Intake:
+def scan(paths: Sequence[Path], exclude: Sequence[Path], spool: Path) -> Intake:
     """Every .txt file is a series; any other file is none."""
     series, notes = [], []
     left_out = [path.resolve() for path in exclude]

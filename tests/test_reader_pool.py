@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from dicom_files import image, stack, write
-from mrclass._pool import Reader, read_all
+from mrclass._pool import Reader, read_each
 from mrclass.dicom import scan
 from mrclass.errors import MRClassError
 
@@ -34,6 +35,15 @@ def test_values_that_break_their_vr_do_not_stop_the_reader(tmp_path: Path) -> No
     assert header["Rows"] == 16 and "SeriesDescription" in header
 
 
+def reasons_of(names: list[str], reader: Callable[[], Reader]) -> list[str]:
+    kept: dict[int, str] = {}
+    read_each(
+        enumerate(names), len(names), 1, lambda place, _, record: kept.update({place: record["reason"]}),
+        reader=reader,
+    )  # fmt: skip
+    return [kept[place] for place in range(len(names))]
+
+
 def doomed(tmp_path: Path, body: str) -> list[str]:
     """A stand-in for the child that gets ready and then does `body` with the first path named bad."""
     script = tmp_path / "child.py"
@@ -50,22 +60,25 @@ def doomed(tmp_path: Path, body: str) -> list[str]:
 
 def test_a_file_that_kills_the_reader_costs_that_file_only(tmp_path: Path) -> None:
     command = doomed(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)")
-    paths = [Path(name) for name in ("a", "bad", "c")]
-    reasons = [record["reason"] for record in read_all(paths, 1, reader=lambda: Reader(command=command))]
-    assert reasons == ["read", "it ended the header reader (signal SIGSEGV)", "read"]
+    assert reasons_of(["a", "bad", "c"], lambda: Reader(command=command)) == [
+        "read",
+        "it ended the header reader (signal SIGSEGV)",
+        "read",
+    ]
 
 
 def test_a_file_that_holds_up_the_reader_costs_that_file_only(tmp_path: Path) -> None:
     command = doomed(tmp_path, "time.sleep(60)")
-    paths = [Path(name) for name in ("a", "bad", "c")]
-    reader = lambda: Reader(seconds=0.3, command=command)  # noqa: E731
-    reasons = [record["reason"] for record in read_all(paths, 1, reader=reader)]
-    assert reasons == ["read", "reading its header did not end within 0.3 seconds", "read"]
+    assert reasons_of(["a", "bad", "c"], lambda: Reader(seconds=0.3, command=command)) == [
+        "read",
+        "reading its header did not end within 0.3 seconds",
+        "read",
+    ]
 
 
 def test_a_reader_that_never_starts_is_an_error_not_a_thousand_rows(tmp_path: Path) -> None:
     with pytest.raises(MRClassError, match="does not start"):
-        read_all([tmp_path], 1, reader=lambda: Reader(command=[sys.executable, "-c", "raise SystemExit(3)"]))
+        reasons_of(["a"], lambda: Reader(command=[sys.executable, "-c", "raise SystemExit(3)"]))
 
 
 def test_modules_lying_in_the_working_folder_do_not_run(

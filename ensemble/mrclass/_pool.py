@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,7 @@ class Reader:
                 answer += part
         return bytes(answer)
 
-    def read(self, path: Path) -> dict[str, Any]:
+    def read(self, path: Path | str) -> dict[str, Any]:
         """The record of one file; `kind` "broken" with a reason when the file ended or held up the child."""
         child = self.child or self._start()
         assert child.stdin is not None  # opened as a pipe in _start
@@ -137,16 +137,24 @@ def describe(status: int | None) -> str:
     return f"exit status {status}"
 
 
-def read_all(
-    paths: Sequence[Path],
+def read_each(
+    paths: Iterator[tuple[int, str]],
+    total: int,
     jobs: int,
+    keep: Callable[[int, str, dict[str, Any]], None],
     progress: Callable[[int, int], None] | None = None,
     reader: Callable[[], Reader] = Reader,
-) -> list[dict[str, Any]]:
-    """Records of all `paths`, in their order, read by up to `jobs` children; `progress(done, total)` after
-    each file."""
-    records: list[dict[str, Any]] = [{} for _ in paths]
-    waiting = iter(range(len(paths)))
+) -> None:
+    """Read the headers of files with up to `jobs` children, whatever order they answer in.
+
+    Args:
+        paths: place and path of each file.
+        total: number of paths.
+        jobs: children at a time; few files need few.
+        keep: takes place, path and record of each file, called from several threads.
+        progress: called with (done, total) after each file.
+        reader: makes a child; tests put others here.
+    """
     lock = threading.Lock()
     failures: list[BaseException] = []
     done = 0
@@ -157,22 +165,20 @@ def read_all(
         try:
             while not failures:
                 with lock:
-                    index = next(waiting, None)
-                if index is None:
+                    place, path = next(paths, (-1, ""))
+                if place < 0:
                     return
-                records[index] = child.read(paths[index])
+                keep(place, path, child.read(path))
                 with lock:
                     done += 1
                     if progress is not None:
-                        progress(done, len(paths))
+                        progress(done, total)
         except BaseException as error:  # handed to the caller's thread below
             failures.append(error)
         finally:
             child.close()
 
-    threads = [
-        threading.Thread(target=work, daemon=True) for _ in range(max(1, min(jobs, len(paths) // 16 + 1)))
-    ]
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(max(1, min(jobs, total // 16 + 1)))]
     for thread in threads:
         thread.start()
     try:
@@ -183,4 +189,3 @@ def read_all(
         raise
     if failures:
         raise failures[0]
-    return records

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from mrclass.errors import UsageError
@@ -24,41 +24,34 @@ def nifti_stem(name: str) -> str | None:
     return None
 
 
-def walk(paths: Sequence[Path], exclude: Iterable[Path] = ()) -> tuple[list[Path], list[tuple[Path, str]]]:
-    """Files under `paths`, and what was passed over with the reason.
+def walk(paths: Sequence[Path], exclude: Iterable[Path] = ()) -> Iterator[tuple[str, str | None]]:
+    """Absolute path of all that is no folder under `paths`; and why it is passed over, None for a file.
 
     Files of a folder come by name, then its folders by name. A path named twice, or inside another named one,
-    counts once.
+    counts once. Only the names of one folder, and those of the folders seen, are held in memory.
 
     Args:
         paths: files and folders.
         exclude: folders left out without a word (the run's own output).
 
-    Returns:
-        Absolute paths of regular files; (path, reason) of everything that is neither a regular file nor a
-        folder.
-
     Raises:
         UsageError: a named path is not there.
     """
-    left_out = {os.path.realpath(folder) for folder in exclude}
-    files: list[Path] = []
-    passed: list[tuple[Path, str]] = []
-    seen: set[str] = set()
     for path in paths:
         if not os.path.lexists(path):
             raise UsageError(f"{path} does not exist; name a folder or files that do.")
+    left_out = {os.path.realpath(folder) for folder in exclude}
+    seen: set[str] = set()  # real paths of folders, and paths of files that were named one by one
+    for path in paths:
         start = os.path.abspath(path)
         if os.path.isdir(start):
-            _folder(start, left_out, seen, files, passed)
-        else:
-            _file(start, seen, files, passed)
-    return files, passed
+            yield from _folder(start, left_out, seen)
+        elif start not in seen and os.path.realpath(os.path.dirname(start)) not in seen:
+            seen.add(start)
+            yield _file(start)
 
 
-def _folder(
-    start: str, left_out: set[str], seen: set[str], files: list[Path], passed: list[tuple[Path, str]]
-) -> None:
+def _folder(start: str, left_out: set[str], seen: set[str]) -> Iterator[tuple[str, str | None]]:
     waiting = [start]  # a stack instead of recursion: the depth of a stranger's tree is not bounded
     while waiting:
         folder = waiting.pop()
@@ -67,31 +60,26 @@ def _folder(
             continue
         seen.add(real)
         try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+            with os.scandir(folder) as found:
+                entries = sorted(found, key=lambda entry: entry.name)
         except OSError as error:
-            passed.append((Path(folder), f"the folder cannot be opened ({error.strerror or error})"))
+            yield folder, f"the folder cannot be opened ({error.strerror or error})"
             continue
         inner = []
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 inner.append(entry.path)
             elif entry.is_symlink() and os.path.isdir(entry.path):
-                passed.append((Path(entry.path), "a link to a folder, not followed: name the folder itself"))
-            else:
-                _file(entry.path, seen, files, passed)
+                yield entry.path, "a link to a folder, not followed: name the folder itself"
+            elif entry.path not in seen:
+                yield _file(entry.path)
         waiting.extend(reversed(inner))
 
 
-def _file(path: str, seen: set[str], files: list[Path], passed: list[tuple[Path, str]]) -> None:
-    if path in seen:
-        return
-    seen.add(path)
+def _file(path: str) -> tuple[str, str | None]:
     try:
         mode = os.stat(path).st_mode
     except OSError as error:
-        passed.append((Path(path), f"cannot be opened ({error.strerror or error})"))
-        return
-    if stat.S_ISREG(mode):
-        files.append(Path(path))
-    else:  # a pipe would hold up a reader for ever
-        passed.append((Path(path), "neither a file nor a folder (a pipe, socket or device)"))
+        return path, f"cannot be opened ({error.strerror or error})"
+    # a pipe would hold up a reader for ever
+    return path, None if stat.S_ISREG(mode) else "neither a file nor a folder (a pipe, socket or device)"

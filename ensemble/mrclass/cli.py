@@ -95,7 +95,7 @@ def _classify(options: argparse.Namespace) -> int:
         command=options.command_line,
     )
     if options.json:
-        _print_json(result.rows)
+        _print_json(list(result.rows))
     else:
         print(report.table(result.rows))
     sys.stdout.flush()

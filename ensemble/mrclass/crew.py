@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -137,31 +137,39 @@ class Crew:
         self._started += 1
         return _Worker(self._setup, self._started)
 
-    def results(self, plan: Sequence[Any]) -> Iterator[tuple[int, Outcome]]:
+    def results(self, plan: Iterable[Any]) -> Iterator[tuple[int, Outcome]]:
         """Hand out the series of `plan`; yield the place of each with its outcome, as they come.
+
+        The next series is taken from `plan` only when a worker is free.
 
         Raises:
             MRClassError: no worker can start, for example because a bundle cannot be read.
         """
-        waiting = list(enumerate(plan))[::-1]
-        left = len(waiting)
-        while left:
+        waiting = enumerate(plan)
+        returned: list[tuple[int, Any]] = []
+        while True:
             for worker in self._workers:
-                if worker.ready and worker.place is None and waiting:
-                    self._give(worker, waiting)
+                if worker.ready and worker.place is None:
+                    task = returned.pop() if returned else next(waiting, None)
+                    if task is not None:
+                        self._give(worker, task, returned)
+            if not returned and all(one.place is None for one in self._workers if one.ready):
+                task = next(waiting, None)  # a worker that is still starting is not waited for at the end
+                if task is None:
+                    return
+                returned.append(task)
             for worker in self._wait():
                 finished = self._hear(worker)
                 if finished is not None:
-                    left -= 1
                     yield finished
 
-    def _give(self, worker: _Worker, waiting: list[tuple[int, Any]]) -> None:
-        place, series = waiting.pop()
+    def _give(self, worker: _Worker, task: tuple[int, Any], returned: list[tuple[int, Any]]) -> None:
+        place, series = task
         try:
             worker.give(place, series, self._setup.timeout_s)
         except (BrokenPipeError, ConnectionResetError):
             worker.place = None
-            waiting.append((place, series))  # it died while idle: not this series' fault
+            returned.append(task)  # it died while idle: not this series' fault
             self._replace(worker)
 
     def _wait(self) -> list[_Worker]:

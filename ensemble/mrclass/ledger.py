@@ -10,7 +10,7 @@ import hashlib
 import json
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -52,6 +52,7 @@ CREATE TABLE volumes (
     data TEXT NOT NULL,
     UNIQUE (series_key, volume_index)
 );
+CREATE INDEX series_status ON series (status);
 """
 
 Picture = Callable[[int, int], list[str]]
@@ -150,11 +151,19 @@ class Ledger:
 
     # ---- series
 
-    def done_keys(self, statuses: Iterable[str] = STATUSES) -> dict[str, str]:
-        """Series finished so far: key in this ledger -> fingerprint of its files."""
-        wanted = set(statuses)
-        found = self._db.execute("SELECT series_key, fingerprint, status FROM series")
-        return {key: fingerprint for key, fingerprint, status in found if status in wanted}
+    def fingerprint(self, key: str, statuses: Sequence[str] = STATUSES) -> str | None:
+        """Fingerprint of one series if it is finished in one of these ways; found by its key alone."""
+        marks = ", ".join("?" * len(statuses))
+        found = self._db.execute(
+            f"SELECT fingerprint FROM series WHERE series_key = ? AND status IN ({marks})", (key, *statuses)
+        ).fetchone()
+        return None if found is None else str(found[0])
+
+    def count(self, statuses: Sequence[str] = STATUSES) -> int:
+        """Number of series finished in one of these ways."""
+        marks = ", ".join("?" * len(statuses))
+        ask = f"SELECT count(*) FROM series WHERE status IN ({marks})"
+        return int(self._db.execute(ask, tuple(statuses)).fetchone()[0])
 
     def finish(
         self,
@@ -202,18 +211,25 @@ class Ledger:
                 ids.append(row_id)
         return ids
 
-    def rows(self) -> list[dict[str, Any]]:
-        """All rows, one per volume and one per series without volumes, each with exactly `ROW_KEYS`."""
+    def each(self, row_ids: Sequence[int] | None = None) -> Iterator[dict[str, Any]]:
+        """Rows one by one, each with exactly `ROW_KEYS`: all, or those of some ids in their order."""
         members = self.meta("members", {})
-        found = self._db.execute(
-            "SELECT v.row_id, s.data, v.data FROM volumes v JOIN series s USING (series_key) "
-            "ORDER BY s.rowid, v.volume_index"
-        )
-        rows = []
+        ask = "SELECT v.row_id, s.data, v.data FROM volumes v JOIN series s USING (series_key) "
+        if row_ids is None:
+            found: Iterable[Any] = self._db.execute(ask + "ORDER BY s.rowid, v.volume_index")
+        else:
+            found = (
+                line
+                for row_id in row_ids
+                for line in self._db.execute(ask + "WHERE v.row_id = ?", (row_id,)).fetchall()
+            )
         for row_id, head, tail in found:
             row = {"row_id": row_id, **json.loads(head), **json.loads(tail), "members": members}
-            rows.append({key: row[key] for key in ROW_KEYS})
-        return rows
+            yield {key: row[key] for key in ROW_KEYS}
+
+    def rows(self) -> list[dict[str, Any]]:
+        """All rows, one per volume and one per series without volumes, each with exactly `ROW_KEYS`."""
+        return list(self.each())
 
     def roots(self) -> dict[str, str]:
         """Folder that `source` is relative to: key of a series in this ledger -> absolute path."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,15 @@ def check_out(out: Path) -> None:
 
 
 @dataclass(frozen=True)
+class Place:
+    """One series to do: its index in the intake, its fingerprint, and whether it goes to a worker."""
+
+    index: int
+    size: str
+    workable: bool
+
+
+@dataclass(frozen=True)
 class Item:
     """One series to do, and the series part of its rows."""
 
@@ -59,19 +68,27 @@ class Item:
     head: dict[str, Any]
 
 
-def make(found: Sequence[Any], roots: Sequence[Path], book: Ledger, retry: bool) -> list[Item]:
+def make(found: Sequence[Any], book: Ledger, retry: bool) -> list[Place]:
     """Series that the ledger does not hold, or holds with other files than there are now."""
-    done = book.done_keys(("done", "skipped") if retry else STATUSES)
-    plan = []
-    for series in found:
-        key = book.series_key(series.key)
+    statuses = ("done", "skipped") if retry else STATUSES
+    places = []
+    for index, series in enumerate(found):
         size = fingerprint(series.files)
-        if done.get(key) == size:
-            continue
+        if book.fingerprint(book.series_key(series.key), statuses) != size:
+            places.append(Place(index, size, series.status_hint == "ok"))
+    return places
+
+
+def items(
+    found: Sequence[Any], places: Iterable[Place], roots: Sequence[Path], book: Ledger
+) -> Iterator[Item]:
+    """The series of some places with the heads of their rows, one after the other."""
+    for place in places:
+        series = found[place.index]
         root, source = locate(series.files, roots)
         header = series.header
         head = {
-            "series_key": key,
+            "series_key": book.series_key(series.key),
             "series_uid": book.uid(series.series_uid),
             "study_uid": book.uid(series.study_uid),
             "patient": series.patient_id if book.keep_identifiers else book.patient(series.patient_key),
@@ -82,10 +99,9 @@ def make(found: Sequence[Any], roots: Sequence[Path], book: Ledger, retry: bool)
             "manufacturer": str(header.get("Manufacturer") or ""),
             "description": str(header.get("SeriesDescription") or ""),
             "root": str(root),
-            "fingerprint": size,
+            "fingerprint": place.size,
         }
-        plan.append(Item(series, head))
-    return plan
+        yield Item(series, head)
 
 
 def fingerprint(files: Sequence[Path]) -> str:
@@ -115,7 +131,7 @@ def locate(files: Sequence[Path], roots: Sequence[Path]) -> tuple[Path, str]:
     return place.parent, Path(absolute[0]).relative_to(place.parent).as_posix()
 
 
-def write_files(notes: Sequence[Any], roots: Sequence[Path], book: Ledger, path: Path) -> None:
+def write_files(notes: Iterable[Any], roots: Sequence[Path], book: Ledger, path: Path) -> None:
     """Write what became of every input file: its path below the named PATH, its series' key, and a note."""
     from mrclass.report.tables import guard
 

@@ -5,30 +5,24 @@ Reads the named paths, writes only below OUT. Source: design.md, "A run is a led
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import re
 import shutil
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mrclass import __version__, ledger, plan
+from mrclass import ledger, plan
 from mrclass.card import versions
 from mrclass.crew import Crew, Setup, cores
 from mrclass.errors import MRClassError, UsageError
 from mrclass.ledger import Ledger
 from mrclass.members import choose, find_bundles
+from mrclass.pages import THUMBNAILS, Result, write_pages
 from mrclass.progress import bar
 from mrclass.worker import Outcome, Rooms
 
-THUMBNAILS = "thumbnails"
 LOG = "errors.log"
 FILES = "files.csv"
 _SCRATCH = ".scratch"
@@ -36,33 +30,11 @@ _SCRATCH = ".scratch"
 _MAX_DEFAULT_JOBS = 4
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a run leaves behind.
-
-    Attributes:
-        rows: all rows of the ledger, in the order of the report.
-        run: command, versions and totals, as in run.json.
-        page: the report.
-        new: number of series finished by this call.
-    """
-
-    rows: list[dict[str, Any]]
-    run: dict[str, Any]
-    page: Path
-    new: int
-
-    @property
-    def unreadable(self) -> int:
-        """Number of rows that could not be read."""
-        return sum(row["status"] == "unreadable" for row in self.rows)
-
-
-def _scan(paths: Sequence[Path], exclude: Sequence[Path]) -> Any:
+def _scan(paths: Sequence[Path], exclude: Sequence[Path], spool: Path) -> Any:
     from mrclass.dicom import scan
 
     with bar("headers") as progress:
-        return scan(paths, exclude=exclude, progress=progress)
+        return scan(paths, exclude=exclude, progress=progress, spool=spool)
 
 
 def _say(text: str) -> None:
@@ -82,7 +54,7 @@ def classify(
     retry: bool = False,
     command: str = "",
     say: Callable[[str], None] = _say,
-    scan: Callable[[Sequence[Path], Sequence[Path]], Any] = _scan,
+    scan: Callable[[Sequence[Path], Sequence[Path], Path], Any] = _scan,
     rooms: Rooms | None = None,
 ) -> Result:
     """Classify every series below some paths into OUT; what OUT holds already is not done again.
@@ -124,28 +96,34 @@ def classify(
     with _locked(out), Ledger(out / ledger.FILE_NAME, keep_identifiers=keep_identifiers) as book:
         if cards:
             _agree_on_members(book, out, versions(cards))
-        new, intake, todo = 0, None, []
+        new, intake = 0, None
         try:
-            intake = scan(checked, [out])
+            (out / _SCRATCH).mkdir(exist_ok=True)
+            intake = scan(checked, [out], out / _SCRATCH / "intake.sqlite")
             if not intake.series:
                 raise MRClassError(_nothing_found(paths, len(intake.files)))
             plan.write_files(intake.files, checked, book, out / FILES)
-            todo = plan.make(intake.series, checked, book, retry)
-            workable = [item for item in todo if item.series.status_hint == "ok"]
+            todo = plan.make(intake.series, book, retry)
             _announce(say, len(intake.series), len(todo), out)
-            for item in todo:
-                if item.series.status_hint != "ok":
-                    _write(book, item, Outcome(item.series.status_hint, item.series.skip_reason or ""), out)
-                    new += 1
-            for item, outcome in _classified(workable, setup, jobs, book, out):
+            settled = (place for place in todo if not place.workable)
+            for item in plan.items(intake.series, settled, checked, book):
+                _write(book, item, Outcome(item.series.status_hint, item.series.skip_reason or ""), out)
+                new += 1
+            workable = [place for place in todo if place.workable]
+            items = plan.items(intake.series, workable, checked, book)
+            for item, outcome in _classified(items, len(workable), setup, jobs, book, out):
                 _write(book, item, outcome, out)
                 new += 1
+            files = len(intake.files)
+            loose = sum(note.series_key is None for note in intake.files)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
-                f"Interrupted: {len(book.done_keys())} series are done and kept in {out}; "
+                f"Interrupted: {book.count()} series are done and kept in {out}; "
                 "run the same command again to go on."
             ) from None
         finally:
+            if intake is not None:
+                intake.close()
             shutil.rmtree(out / _SCRATCH, ignore_errors=True)
         run_facts = {
             "command": command,
@@ -154,50 +132,12 @@ def classify(
             "keep_identifiers": keep_identifiers,
             "seconds": round(time.monotonic() - started, 2),
             "new_series": new,
-            "files": len(intake.files),
-            "files_in_no_series": sum(note.series_key is None for note in intake.files),
+            "files": files,
+            "files_in_no_series": loose,
         }
         book.set_meta("run", run_facts)
         book.set_meta("cards", {c.name: {"label": c.label, "threshold": c.threshold} for c in cards})
         return write_pages(book, out, new)
-
-
-def write_pages(book: Ledger, out: Path, new: int = 0) -> Result:
-    """Write run.json, the tables and the report of a ledger; `mrclass report` calls this alone."""
-    from mrclass import report
-    from mrclass.report.series import ordered
-
-    rows = [dict(row) for row in ordered(book.rows())]
-    cards = book.meta("cards", {})
-    run = {
-        **book.meta("run", {}),
-        "mrclass": __version__,
-        "python": platform.python_version(),
-        "members": {
-            name: {**entry, **cards.get(name, {})} for name, entry in book.meta("members", {}).items()
-        },
-        "totals": totals(rows),
-    }
-    (out / "run.json.part").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
-    os.replace(out / "run.json.part", out / "run.json")
-    known = {name for row in rows for name in row["thumbnails"]}
-    # Others are left by a series that was done anew, or by a kill between picture and commit.
-    for path in (out / THUMBNAILS).glob("*"):
-        if f"{THUMBNAILS}/{path.name}" not in known and re.fullmatch(r"\d+\.(webp|png)", path.name):
-            path.unlink()
-    return Result(rows, run, report.write(out, rows, run), new)
-
-
-def totals(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Numbers of series and rows by status, label and verdict."""
-    return {
-        "series": len({row["series_key"] for row in rows}),
-        "rows": len(rows),
-        "status": dict(Counter(row["status"] for row in rows)),
-        "label": dict(Counter(row["label"] for row in rows if row["label"])),
-        "verdict": dict(Counter(row["verdict"] for row in rows if row["verdict"])),
-        "conflict": sum(bool(row["conflict"]) for row in rows),
-    }
 
 
 @contextmanager
@@ -221,9 +161,7 @@ def _locked(out: Path) -> Iterator[None]:
 
 def _agree_on_members(book: Ledger, out: Path, versions: Mapping[str, Mapping[str, str]]) -> None:
     before = book.meta("members")
-    if before is None or not book.done_keys(
-        ("done",)
-    ):  # nothing in the table yet that other bundles could mix with
+    if before is None or not book.count(("done",)):  # nothing yet that other bundles could mix with
         book.set_meta("members", versions)
     elif before != versions:
         changed = sorted(name for name in {*before, *versions} if before.get(name) != versions.get(name))
@@ -249,20 +187,27 @@ def _announce(say: Callable[[str], None], found: int, todo: int, out: Path) -> N
 
 
 def _classified(
-    items: Sequence[plan.Item], setup: Setup, jobs: int | None, book: Ledger, out: Path
+    items: Iterator[plan.Item], total: int, setup: Setup, jobs: int | None, book: Ledger, out: Path
 ) -> Iterator[tuple[plan.Item, Outcome]]:
     """Outcomes as the workers send them, behind a progress bar where somebody watches."""
-    if not items:
+    if not total:
         return
-    workers = min(jobs or min(cores(), _MAX_DEFAULT_JOBS), len(items))
+    workers = min(jobs or min(cores(), _MAX_DEFAULT_JOBS), total)
     setup = Setup(**{**vars(setup), "threads": max(1, cores() // workers)})
     with Crew(setup, workers) as crew:
         _agree_on_members(book, out, crew.wait_ready())
         with bar("series") as progress:
-            progress(0, len(items))
-            for done, (place, outcome) in enumerate(crew.results([item.series for item in items]), 1):
-                yield items[place], outcome
-                progress(done, len(items))
+            progress(0, total)
+            in_hand: dict[int, plan.Item] = {}
+
+            def handed() -> Iterator[Any]:
+                for place, item in enumerate(items):
+                    in_hand[place] = item
+                    yield item.series
+
+            for done, (place, outcome) in enumerate(crew.results(handed()), 1):
+                yield in_hand.pop(place), outcome
+                progress(done, total)
 
 
 def _write(book: Ledger, item: plan.Item, outcome: Outcome, out: Path) -> None:
