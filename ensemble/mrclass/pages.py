@@ -102,7 +102,7 @@ def write_pages(book: Ledger, out: Path, new: int = 0) -> Result:
     for path in (out / THUMBNAILS).glob("*"):
         if f"{THUMBNAILS}/{path.name}" not in known and re.fullmatch(r"\d+\.(webp|png)", path.name):
             path.unlink()
-    return Result(rows, run, report.write(out, rows, run), new)
+    return Result(rows, run, report.write(out, rows, run, in_order=True), new)
 
 
 def _place(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from report_rows import done, mixed, without_volume
 
 
 def read_csv(rows: list[dict[str, Any]]) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(tables.csv_text(rows))))
+    return list(csv.DictReader(io.StringIO("".join(tables.csv_lines(rows)))))
 
 
 def test_results_csv_has_one_line_per_volume(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_results_csv_has_one_line_per_volume(tmp_path: Path) -> None:
 
 
 def test_csv_columns_are_the_same_whatever_the_rows_hold() -> None:
-    assert tables.csv_text([]).splitlines()[0] == tables.csv_text(mixed()).splitlines()[0]
+    assert next(tables.csv_lines([])) == next(tables.csv_lines(mixed()))
 
 
 def test_csv_holds_scores_votes_and_lists_flat() -> None:
@@ -39,7 +39,7 @@ def test_csv_holds_scores_votes_and_lists_flat() -> None:
 
 
 def test_a_seventh_member_adds_columns_after_the_six() -> None:
-    columns = tables.csv_text([done(scores={"t1rho": 0.5})]).splitlines()[0].split(",")
+    columns = next(tables.csv_lines([done(scores={"t1rho": 0.5})])).rstrip().split(",")
     assert columns[columns.index("score_swi") + 1] == "score_t1rho"
 
 
@@ -68,7 +68,7 @@ def test_json_holds_every_row_in_full(tmp_path: Path) -> None:
 
 
 def test_json_has_null_where_a_score_is_no_number() -> None:
-    found = json.loads(tables.json_text([{"score": math.nan, "list": [math.inf, 1.0]}], {}))
+    found = json.loads("".join(tables.json_lines([{"score": math.nan, "list": [math.inf, 1.0]}], {})))
     assert found["rows"] == [{"score": None, "list": [None, 1.0]}]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -22,10 +23,20 @@ def replace_bytes(path: Path, data: bytes) -> None:
     Raises:
         OSError: the folder cannot be written; the older file stays as it was.
     """
+    replace_parts(path, [data])
+
+
+def replace_parts(path: Path, parts: Iterable[bytes]) -> None:
+    """Write bytes that come part by part beside `path`, then put them in its place.
+
+    Raises:
+        OSError: the folder cannot be written; the older file stays as it was.
+    """
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            for part in parts:
+                file.write(part)
         os.chmod(name, 0o666 & ~_umask())  # mkstemp gives 0600; a report is meant to be read by colleagues
         os.replace(name, path)
     except BaseException:

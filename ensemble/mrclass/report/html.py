@@ -1,16 +1,21 @@
-"""Draws report.html, one self-contained page of a run, from the rows of the ledger; needs no network."""
+"""Draws report.html, the page of a run, from the rows of the ledger; needs no network.
+
+Up to `paged.WHOLE` series it is complete in itself; the cards of more lie in files beside it.
+"""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from mrclass import labels
 from mrclass.report import members as member_notes
+from mrclass.report import paged
 from mrclass.report.card import LONGEST_PATH, SYMBOLS, card, chip
 from mrclass.report.series import (
     CONFLICT,
@@ -47,18 +52,26 @@ def page(rows: Sequence[Row], run: Mapping[str, Any], folder: Path) -> str:
         run: command, version and times; every key may be missing.
         folder: the run's folder, where the rows' thumbnails lie.
     """
-    series = group(rows)
-    found = counts(series)
+    found = counts(group(rows))
     notes = member_notes.notes(rows, run)
     bars = member_order(
-        [*(note.label for note in notes), *(name for row in rows for name in row.get("scores") or ())]
+        {*(note.label for note in notes), *(name for row in rows for name in row.get("scores") or ())}
     )
-    cards = "".join(card(one, index, bars, run, folder) for index, one in enumerate(series, start=1))
+    drawn = (card(one, index, bars, run, folder) for index, one in enumerate(group(rows), start=1))
+    is_paged = found.series > paged.WHOLE
+    if is_paged:
+        first: list[str] = []
+        paged.write(_kept(drawn, first, paged.PER_FILE), folder)
+        cards = "".join(first)
+    else:
+        shutil.rmtree(folder / paged.FOLDER, ignore_errors=True)  # of an older, longer report
+        cards = "".join(drawn)
     style, script = _asset("page.css"), _asset("page.js")
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     # Escaping keeps headers out of the markup; the policy would stop a script of theirs even if it did not.
     policy = (
         f"default-src 'none'; img-src 'self' file:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+        + (" 'self' file:" if is_paged else "")  # the files of the cards
     )
     named = clean(run.get("title")) or "MR-Class report"
     return (
@@ -68,13 +81,50 @@ def page(rows: Sequence[Row], run: Mapping[str, Any], folder: Path) -> str:
         '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
         f"<title>{escape(named)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         '<a class="skip" href="#series">Skip to the series</a>\n'
-        f"{_head(named, found, run)}{_attention(series)}{_members(notes)}"
-        f"{_toolbar(found)}"
-        f'<main id="series" tabindex="-1" aria-label="Series">\n{cards}</main>\n'
+        f"{_head(named, found, run)}{_attention(group(rows))}{_members(notes)}"
+        f"{_toolbar(found, is_paged)}{_without_script(found) if is_paged else ''}"
+        f'<main id="series" tabindex="-1" aria-label="Series"{_where(found) if is_paged else ""}>\n'
+        f"{cards}</main>\n"
+        f"{_pager(below=True) if is_paged else ''}"
         '<p id="nothing" hidden>No series fits these filters.</p>\n'
         f"<footer><p>{RESEARCH_USE_ONLY} The label comes from the image content; what the header claims"
         " stands beside it. The tick on a bar is the member's threshold.</p></footer>\n"
         f"<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def _kept(cards: Iterable[str], first: list[str], count: int) -> Iterator[str]:
+    """The same cards; the first so many are kept, for the page itself."""
+    for one in cards:
+        if len(first) < count:
+            first.append(one)
+        yield one
+
+
+def _where(found: Counts) -> str:
+    """What the script must know of the files of the cards."""
+    return f' data-total="{found.series}" data-per-file="{paged.PER_FILE}" data-folder="{paged.FOLDER}"'
+
+
+def _without_script(found: Counts) -> str:
+    return (
+        f'<noscript><p class="warning">Without JavaScript only the first {paged.PER_FILE} of {found.series}'
+        " series are shown here; all of them are in results.csv.</p></noscript>\n"
+    )
+
+
+def _pager(below: bool = False) -> str:
+    """Buttons to the pages of a large report; one set in the toolbar, one below the cards."""
+    size = (
+        ""
+        if below
+        else '<label><span>Per page</span> <select id="size"><option>50</option><option selected>100</option>'
+        '<option>500</option><option value="all">all (slow)</option></select></label>'
+    )
+    return (
+        f'<nav class="pager" aria-label="Pages{" below" if below else ""}" hidden>'
+        '<button type="button" data-step="-1">‹ Previous</button> <span class="at"></span> '
+        f'<button type="button" data-step="1">Next ›</button>{size}</nav>\n'
     )
 
 
@@ -125,16 +175,19 @@ def _count(value: Any) -> str:
     return "" if found is None else f"{found:.0f}"
 
 
-def _attention(series: Sequence[Series]) -> str:
+def _attention(series: Iterable[Series]) -> str:
     """Links to what deserves a look first: disagreements, then conflicts."""
-    flagged = sorted(
-        ((index, one) for index, one in enumerate(series, start=1) if one.rank <= 1),
-        key=lambda pair: pair[1].rank,
-    )
-    if not flagged:
+    flagged: dict[int, list[tuple[int, Series]]] = {0: [], 1: []}
+    total = 0
+    for index, one in enumerate(series, start=1):
+        if one.rank in flagged:
+            total += 1
+            if len(flagged[one.rank]) < _LISTED:
+                flagged[one.rank].append((index, one))
+    if not total:
         return ""
     items = []
-    for index, one in flagged[:_LISTED]:
+    for index, one in [*flagged[0], *flagged[1]][:_LISTED]:
         row = next(
             (row for row in one.rows if row.get("verdict") == DISAGREE or row.get("conflict")), one.rows[0]
         )
@@ -147,11 +200,10 @@ def _attention(series: Sequence[Series]) -> str:
             f'<li><a href="#s{index}">{chip(str(row.get("label") or ""))}<b class="why">{why}</b>'
             f'<span class="what">{escape(title(row), 80)}</span></a></li>'
         )
-    more = len(flagged) - len(items)
+    more = total - len(items)
     rest = f"<p>and {more} more; filter by {DISAGREE} or {CONFLICT}.</p>" if more else ""
-    ranks = {one.rank for _, one in flagged}
     reasons = ("image and header disagree", "several labels reach their thresholds")
-    why = "; ".join(reasons[rank] for rank in sorted(ranks))
+    why = "; ".join(reasons[rank] for rank, held in flagged.items() if held)
     listed = f"<ol>{''.join(items)}</ol>{rest}"
     return f'<section class="attention"><h2>Look at these first: {why}</h2>{listed}</section>\n'
 
@@ -180,7 +232,7 @@ def _members(notes: Sequence[member_notes.MemberNote]) -> str:
     )
 
 
-def _toolbar(found: Counts) -> str:
+def _toolbar(found: Counts, is_paged: bool) -> str:
     """Search, order and filters; hidden until the script that makes them work has started."""
     # Every label of the table, so that a filter stands in the same place in every report.
     label_keys = member_order({*labels.KEYS, *found.labels})
@@ -195,9 +247,10 @@ def _toolbar(found: Counts) -> str:
         f'<output id="shown" aria-live="polite">{found.series} series</output>'
         '<button type="button" id="clear">Clear</button>'
         '<p class="keys"><kbd>/</kbd> search <kbd>j</kbd><kbd>k</kbd> move <kbd>o</kbd> details'
-        " <kbd>Esc</kbd> clear</p></div>"
+        f"{' <kbd>n</kbd><kbd>p</kbd> page' if is_paged else ''} <kbd>Esc</kbd> clear</p></div>"
         f'<div class="filters"><span role="group" aria-label="Labels">{by_label}</span>'
-        f'<span role="group" aria-label="States">{by_state}</span></div></div>\n'
+        f'<span role="group" aria-label="States">{by_state}</span>'
+        f"{_pager() if is_paged else ''}</div></div>\n"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,7 +48,7 @@ def thresholds(row: Row, run: Mapping[str, Any]) -> dict[str, float]:
     return found
 
 
-def notes(rows: Sequence[Row], run: Mapping[str, Any]) -> list[MemberNote]:
+def notes(rows: Iterable[Row], run: Mapping[str, Any]) -> list[MemberNote]:
     """Every version of every member that judged a volume; the run's own list where no row names any."""
     seen: dict[tuple[str, str, str, str], int] = {}
     limits: dict[str, float] = {}

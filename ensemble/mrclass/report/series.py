@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from mrclass import labels
@@ -51,21 +52,27 @@ class Counts:
     labels: tuple[str, ...] = ()
 
 
-def group(rows: Iterable[Row]) -> list[Series]:
-    """Series in the order in which their first rows come."""
-    found: dict[str, list[Row]] = {}
-    for index, row in enumerate(rows):
-        found.setdefault(str(row.get("series_key") or f"row {index}"), []).append(row)
-    return [Series(tuple(members), _tags(members)) for members in found.values()]
+def group(rows: Iterable[Row]) -> Iterator[Series]:
+    """Series one after the other; the rows of one follow each other, as `ordered` has them."""
+    numbered = enumerate(rows)
+    for _, found in groupby(numbered, key=lambda pair: str(pair[1].get("series_key") or f"row {pair[0]}")):
+        members = tuple(row for _, row in found)
+        yield Series(members, _tags(members))
 
 
-def counts(series: Sequence[Series]) -> Counts:
-    """Totals of a list of series."""
-    tags: Counter[str] = Counter(tag for one in series for tag in one.tags)
-    volumes = [row for one in series for row in one.rows if row.get("status") == DONE]
-    present = {str(row["label"]) for row in volumes if row.get("label")}
+def counts(series: Iterable[Series]) -> Counts:
+    """Totals of some series."""
+    tags: Counter[str] = Counter()
+    present: set[str] = set()
+    n_series = volumes = 0
+    for one in series:
+        n_series += 1
+        tags.update(one.tags)
+        made = [row for row in one.rows if row.get("status") == DONE]
+        volumes += len(made)
+        present.update(str(row["label"]) for row in made if row.get("label"))
     return Counts(
-        len(series), len(volumes), tags, tuple(sorted(present, key=lambda key: (labels.sort_key(key), key)))
+        n_series, volumes, tags, tuple(sorted(present, key=lambda key: (labels.sort_key(key), key)))
     )
 
 

@@ -9,7 +9,7 @@ import math
 import re
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from mrclass import labels
@@ -68,22 +68,21 @@ _AFTER_SEPARATOR = re.compile(r"([;\t])(\s*)(?=[=+\-@＝＋－＠])")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-def csv_text(rows: Sequence[Row]) -> str:
-    """Text of results.csv: one line per volume, the same columns in the same order in every run of the six.
+def csv_lines(rows: Iterable[Row]) -> Iterator[str]:
+    """Lines of results.csv: one per volume, the same columns in the same order in every run of the six.
 
     Scores stand in `score_<member>`, slice votes in `votes_<member>`; a seventh member follows the six.
+    `rows` are gone through twice.
     """
     known = [key for key in labels.KEYS if key != labels.OTHER]
-    members = member_order([*known, *(name for row in rows for name in row.get("scores") or ())])
+    members = member_order({*known, *(name for row in rows for name in row.get("scores") or ())})
     columns = [
         *_FIRST,
         *(f"score_{name}" for name in members),
         *(f"votes_{name}" for name in members),
         *_LAST,
     ]
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([guard(column) for column in columns])
+    yield _csv_line(guard(column) for column in columns)
     for row in rows:
         flat = {key: row.get(key) for key in (*_FIRST, *_LAST)}
         flat["seconds"] = _total(row.get("seconds"))
@@ -94,7 +93,12 @@ def csv_text(rows: Sequence[Row]) -> str:
         for name in members:
             flat[f"score_{name}"] = (row.get("scores") or {}).get(name)
             flat[f"votes_{name}"] = (row.get("votes") or {}).get(name)
-        writer.writerow([_cell(column, flat[column]) for column in columns])
+        yield _csv_line(_cell(column, flat[column]) for column in columns)
+
+
+def _csv_line(cells: Iterable[Any]) -> str:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerow(cells)
     return buffer.getvalue()
 
 
@@ -131,15 +135,22 @@ def _total(seconds: Any) -> float | None:
     return text.number(seconds)
 
 
-def json_text(rows: Sequence[Row], run: Mapping[str, Any]) -> str:
-    """Text of results.json: `run`, and `rows` in full as the ledger holds them (not cleaned, not guarded).
+def json_lines(rows: Iterable[Row], run: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of results.json: `run`, and `rows` in full as the ledger holds them (not cleaned, not guarded).
 
     One row stands on one line, so that line-wise tools find their way in long runs.
     """
-    lines = ",\n".join(_json(row) for row in rows)
-    shown = f'{{"run": {_json(run)},\n"rows": [\n{lines}\n]}}\n'
+    yield f'{{"run": {_escaped(run)},\n"rows": [\n'
+    before = ""
+    for row in rows:
+        yield before + _escaped(row)
+        before = ",\n"
+    yield "\n]}\n"
+
+
+def _escaped(value: Mapping[str, Any]) -> str:
     # Undecodable bytes of a path are lone surrogates: UTF-8 cannot hold them, a JSON escape can.
-    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", shown)
+    return _SURROGATE.sub(lambda match: f"\\u{ord(match[0]):04x}", _json(value))
 
 
 def _json(value: Mapping[str, Any]) -> str:
@@ -167,11 +178,11 @@ _HEADS = ("SERIES", "PLANE", "LABEL", "SCORE", "VOTES", "HEADER", "VERDICT")
 _NARROWEST = 16  # columns of the first column, however narrow the terminal
 
 
-def table(rows: Sequence[Row], width: int | None = None) -> str:
+def table(rows: Iterable[Row], width: int | None = None) -> str:
     """Rows as an aligned table for the terminal, and a line of totals below it.
 
     Args:
-        rows: as for `write`; printed in the order given.
+        rows: as for `write`; printed in the order given, gone through twice.
         width: columns to fill; the terminal's, or 100 where there is none.
 
     Returns:
