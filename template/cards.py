@@ -20,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ensemble"))
 from mrclass.labels import display  # noqa: E402
 
 BLOCK = re.compile(r"(<!-- results:([a-z0-9-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
-GAP = re.compile(r"\{\{([a-z_]+)\}\}")
+GAP = re.compile(r"\{\{(\w+)\}\}")
 
 
 class CardError(Exception):

@@ -7,7 +7,6 @@ import json
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +22,18 @@ def test_the_bundles_are_as_rendered_byte_for_byte() -> None:
     assert render.check() == []
 
 
-def test_the_check_runs_without_the_package_and_quickly() -> None:
-    start = time.monotonic()
+def test_the_check_runs_without_the_package() -> None:
     # -E and -S: no environment, no site-packages; only the standard library is left
     done = subprocess.run(
         [sys.executable, "-E", "-S", str(ROOT / "template" / "render.py"), "--check"], check=False
     )
     assert done.returncode == 0
-    assert time.monotonic() - start < 5
+
+
+def test_no_gap_of_the_template_is_left_in_a_bundle() -> None:
+    docs = sorted((ROOT / "bundles").glob("*/docs/*"))
+    assert len(docs) == 12
+    assert [path for path in docs if "{{" in path.read_text(encoding="utf-8")] == []
 
 
 @pytest.fixture
