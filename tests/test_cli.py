@@ -14,7 +14,7 @@ import pytest
 from mrclass import __version__, cli, run
 from tiny_bundles import make_card
 
-COMMANDS = ("classify", "report", "evaluate", "bundles", "phantom")
+COMMANDS = ("classify", "report", "audit", "evaluate", "bundles", "phantom")
 HEAVY = {
     "torch",
     "monai",
@@ -123,6 +123,22 @@ def test_pages_are_written_anew_from_the_ledger(
     assert capsys.readouterr().err.splitlines()[-1] == f"Report: {out / 'report.html'}"
 
 
+def test_the_headers_of_a_run_are_audited(
+    light: None, export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (export / "b.txt").write_text("t2w")  # the double's header says T1w of everything
+    out = tmp_path / "out"
+    cli.main(["classify", str(export), "-o", str(out), "--jobs", "1"])
+    capsys.readouterr()
+    assert cli.main(["audit", str(out), "--json", str(tmp_path / "audit.json")]) == 0
+    printed, _ = capsys.readouterr()
+    assert "     1  header T1w   image T2w   t2w (1)" in printed.splitlines()
+    assert "proposed-descriptions.csv" in {path.name for path in out.iterdir()}
+    figures = json.loads((tmp_path / "audit.json").read_text())
+    assert (figures["all"]["n"], figures["all"]["disagree"]["hits"]) == (2, 1)
+    assert figures["made_by"]["command"].startswith("mrclass audit")
+
+
 def test_a_run_is_compared_with_its_truth(
     light: None, export: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -177,6 +193,7 @@ def test_a_command_that_is_off_ends_with_two(arguments: list[str]) -> None:
         (["classify", ".", "-o", "out", "--bundles", "nowhere"], 2, "No bundles in nowhere"),
         (["classify", ".", "-o", "out", "--member", "t2w"], 2, "write LABEL=FOLDER"),
         (["report", "nowhere"], 1, "is missing"),
+        (["audit", "nowhere"], 1, "is missing"),
         (
             ["evaluate", "nowhere", "--truth", "nowhere.csv", "--data", "real"],
             2,

@@ -63,6 +63,14 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("out", type=Path, metavar="OUT", help="folder of a run")
 
     one = command(
+        "audit",
+        "how many headers agree with the images, disagree, or are silent",
+        epilog="example:\n  mrclass audit OUT\n\nWrites its tables into OUT; no DICOM file is changed.",
+    )
+    one.add_argument("out", type=Path, metavar="OUT", help="folder of a run")
+    one.add_argument("--json", type=Path, metavar="JSON", help="write the figures there too")
+
+    one = command(
         "evaluate",
         "compare a run with known labels",
         epilog="example:\n  mrclass evaluate OUT --truth truth.csv --data simulated -o figures.json",

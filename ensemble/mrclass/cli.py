@@ -1,4 +1,4 @@
-"""The commands `mrclass classify | report | evaluate | bundles | phantom`: data to stdout, talk to stderr.
+"""The commands of `mrclass`, one function each: data to stdout, talk to stderr.
 
 Commands only: what they need is imported inside them, so that --help answers at once.
 """
@@ -113,6 +113,26 @@ def _report(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _audit(options: argparse.Namespace) -> int:
+    from mrclass import audit, truth
+    from mrclass.ledger import FILE_NAME, Ledger
+    from mrclass.pages import in_order
+    from mrclass.report import audit_tables
+
+    with Ledger(options.out / FILE_NAME, create=False) as book:
+        found = audit.audit(in_order(book))
+        made_by = truth.made_by(book, options.command_line)
+    if not found.findings:
+        raise MRClassError(f"{options.out} holds no series whose header could be compared with its label.")
+    figures = {**audit.measure(found), "made_by": made_by}
+    audit_tables.write(options.out, found, figures)
+    print(audit_tables.table(found, figures))
+    if options.json is not None:
+        truth.write(figures, options.json)
+        _say(f"Figures: {options.json}")
+    return DONE
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     from mrclass import evaluate, truth
 
@@ -203,6 +223,7 @@ def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "classify": _classify,
     "report": _report,
+    "audit": _audit,
     "evaluate": _evaluate,
     "bundles": _bundles,
     "phantom": _phantom,

@@ -26,13 +26,16 @@ FILE_NAME = "mrclass.sqlite"
 SERIES_DEFAULTS: dict[str, Any] = {
     "status": "", "reason": "", "series_key": "", "series_uid": "", "study_uid": "", "patient": "",
     "source": "", "n_files": 0, "kind": "", "modality": "", "manufacturer": "", "description": "",
+    "contrast_agent": "",
 }  # fmt: skip
 VOLUME_DEFAULTS: dict[str, Any] = {
     "volume_index": 0, "volume_note": "", "label": "", "score": None, "conflict": False, "candidates": [],
     "votes": {}, "scores": {}, "slice_scores": {}, "n_slices": 0, "acquisition_plane": "", "shape": [],
-    "spacing": [], "header_label": "", "header_evidence": [], "verdict": "", "seconds": {}, "thumbnails": [],
+    "spacing": [], "header_label": "", "header_evidence": [], "header_basis": "", "verdict": "",
+    "seconds": {}, "thumbnails": [],
 }  # fmt: skip
 ROW_KEYS: tuple[str, ...] = ("row_id", *SERIES_DEFAULTS, *VOLUME_DEFAULTS, "members")
+_EMPTY = {**SERIES_DEFAULTS, **VOLUME_DEFAULTS}  # for rows that an earlier version wrote
 STATUSES = ("done", "unreadable", "skipped")
 
 _SCHEMA = """
@@ -224,7 +227,7 @@ class Ledger:
                 for line in self._db.execute(ask + "WHERE v.row_id = ?", (row_id,)).fetchall()
             )
         for row_id, head, tail in found:
-            row = {"row_id": row_id, **json.loads(head), **json.loads(tail), "members": members}
+            row = {**_EMPTY, "row_id": row_id, **json.loads(head), **json.loads(tail), "members": members}
             yield {key: row[key] for key in ROW_KEYS}
 
     def rows(self) -> list[dict[str, Any]]:

@@ -82,9 +82,8 @@ class Rows(Sequence[dict[str, Any]]):
 def write_pages(book: Ledger, out: Path, new: int = 0) -> Result:
     """Write run.json, the tables and the report of a ledger; `mrclass report` calls this alone."""
     from mrclass import report
-    from mrclass.report.series import ordered
 
-    rows = Rows(book.path, [row["row_id"] for row in ordered(map(_place, book.each()))])
+    rows = in_order(book)
     cards = book.meta("cards", {})
     run = {
         **book.meta("run", {}),
@@ -103,6 +102,13 @@ def write_pages(book: Ledger, out: Path, new: int = 0) -> Result:
         if f"{THUMBNAILS}/{path.name}" not in known and re.fullmatch(r"\d+\.(webp|png)", path.name):
             path.unlink()
     return Result(rows, run, report.write(out, rows, run, in_order=True), new)
+
+
+def in_order(book: Ledger) -> Rows:
+    """All rows of a ledger in the order of the report."""
+    from mrclass.report.series import ordered
+
+    return Rows(book.path, [row["row_id"] for row in ordered(map(_place, book.each()))])
 
 
 def _place(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -98,6 +98,7 @@ def items(
             "modality": str(header.get("Modality") or ""),
             "manufacturer": str(header.get("Manufacturer") or ""),
             "description": str(header.get("SeriesDescription") or ""),
+            "contrast_agent": str(header.get("ContrastBolusAgent") or ""),
             "root": str(root),
             "fingerprint": place.size,
         }

@@ -140,12 +140,7 @@ def evaluate(out: Path, truth: Truth, data: str, command: str = "") -> dict[str,
     """
     lines = read(truth)
     with Ledger(out / FILE_NAME, create=False) as book:
-        rows, roots, members, cards = (
-            book.rows(),
-            book.roots(),
-            book.meta("members", {}),
-            book.meta("cards", {}),
-        )
+        rows, roots, made = book.rows(), book.roots(), made_by(book, command)
     cases, missing, strangers = join(lines, rows, roots, truth.root or truth.path.parent)
     if not cases:
         raise UsageError(
@@ -158,13 +153,15 @@ def evaluate(out: Path, truth: Truth, data: str, command: str = "") -> dict[str,
         **measure(sorted(cases, key=lambda case: case.file)),
         "missing": missing,
         "rows_without_truth": strangers,
-        "made_by": {
-            "command": command,
-            "mrclass": __version__,
-            "members": {name: {**entry, **cards.get(name, {})} for name, entry in members.items()},
-            "truth_sha256": hashlib.sha256(truth.path.read_bytes()).hexdigest(),
-        },
+        "made_by": {**made, "truth_sha256": hashlib.sha256(truth.path.read_bytes()).hexdigest()},
     }
+
+
+def made_by(book: Ledger, command: str) -> dict[str, Any]:
+    """What figures of a run were made by: command line, version, and the members with their hashes."""
+    cards = book.meta("cards", {})
+    members = {name: {**entry, **cards.get(name, {})} for name, entry in book.meta("members", {}).items()}
+    return {"command": command, "mrclass": __version__, "members": members}
 
 
 def write(figures: Mapping[str, Any], path: Path) -> None:

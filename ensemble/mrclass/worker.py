@@ -133,6 +133,7 @@ def _one_volume(
         "spacing": [round(float(mm), 4) for mm in volume.spacing],
         "header_label": claimed.label or "",
         "header_evidence": list(claimed.evidence),
+        "header_basis": getattr(claimed, "basis", ""),
         "seconds": {"convert": convert_s},
     }
     try:

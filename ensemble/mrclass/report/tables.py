@@ -82,7 +82,7 @@ def csv_lines(rows: Iterable[Row]) -> Iterator[str]:
         *(f"votes_{name}" for name in members),
         *_LAST,
     ]
-    yield _csv_line(guard(column) for column in columns)
+    yield csv_line(guard(column) for column in columns)
     for row in rows:
         flat = {key: row.get(key) for key in (*_FIRST, *_LAST)}
         flat["seconds"] = _total(row.get("seconds"))
@@ -93,10 +93,11 @@ def csv_lines(rows: Iterable[Row]) -> Iterator[str]:
         for name in members:
             flat[f"score_{name}"] = (row.get("scores") or {}).get(name)
             flat[f"votes_{name}"] = (row.get("votes") or {}).get(name)
-        yield _csv_line(_cell(column, flat[column]) for column in columns)
+        yield csv_line(_cell(column, flat[column]) for column in columns)
 
 
-def _csv_line(cells: Iterable[Any]) -> str:
+def csv_line(cells: Iterable[Any]) -> str:
+    """One line of a CSV, its line break included."""
     buffer = io.StringIO()
     csv.writer(buffer, lineterminator="\n").writerow(cells)
     return buffer.getvalue()
@@ -206,7 +207,7 @@ def table(rows: Iterable[Row], width: int | None = None) -> str:
             reason = text.fit(line[2], space).rstrip() if text.width(line[2]) > space else line[2]
             lines.append(f"{text.fit(line[0], sizes[0])}  {line[1]}: {reason}".rstrip())
     lines += ["", totals(counts(group(rows)))]
-    return _printable("\n".join(lines))
+    return printable("\n".join(lines))
 
 
 def totals(found: Counts) -> str:
@@ -266,7 +267,7 @@ def _join(cells: Sequence[str], sizes: Sequence[int]) -> str:
     return "  ".join(text.fit(cell, size) for cell, size in zip(cells, sizes, strict=True)).rstrip()
 
 
-def _printable(shown: str) -> str:
+def printable(shown: str) -> str:
     """The same text with ? for what the output's encoding lacks, so that printing never fails."""
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     return shown.encode(encoding, "replace").decode(encoding, "replace")
