@@ -5,6 +5,7 @@
 #   make check     lint, format, types, rendered bundles
 #   make bench     seconds per series and stage -> results/bench.json
 #   make bundles   render the six bundles from template/
+#   make thresholds  choose the bundles' thresholds on real (needs the shared data) and simulated volumes -> results/thresholds.json
 #   make validate  figures on real validation volumes (needs the shared data) and simulated ones -> results/validation*.json
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ DATA := $(or $(MRCLASS_SHARED_DATA),../shared/data)
 ALLOW_UNREADABLE := || test $$? -eq 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bundles validate clean
+.PHONY: help install demo test check bench bundles thresholds validate clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -47,6 +48,17 @@ bench: $(STAMP)
 	$(BIN)/python -m mrclass.bench -o results/bench.json
 
 bundles: $(STAMP)
+	$(BIN)/python template/render.py --write
+
+# Simulated subjects other than those of `make validate`, whose figures then are of volumes nothing was chosen on.
+thresholds: $(STAMP)
+	rm -rf runs/choice runs/choice-simulated
+	$(BIN)/mrclass phantom runs/choice-phantom --subjects 3 --seed 9100
+	$(BIN)/mrclass classify $(DATA)/volumes/validation -o runs/choice --bundles bundles $(ALLOW_UNREADABLE)
+	$(BIN)/mrclass classify runs/choice-phantom -o runs/choice-simulated --bundles bundles $(ALLOW_UNREADABLE)
+	$(BIN)/mrclass calibrate --run runs/choice $(DATA)/volumes/catalog.csv real role=validation \
+		--run runs/choice-simulated runs/choice-phantom/truth.csv simulated -o results/thresholds.json
+	$(BIN)/python template/thresholds.py results/thresholds.json
 	$(BIN)/python template/render.py --write
 
 validate: $(STAMP)

@@ -102,6 +102,37 @@ def parser() -> argparse.ArgumentParser:
         help="what a label of the CSV stands for, or skip",
     )
 
+    one = command(
+        "calibrate",
+        "choose the bundles' thresholds from runs with known labels",
+        epilog="example:\n  mrclass calibrate --run OUT truth.csv real -o thresholds.json --set MY_BUNDLE\n\n"
+        "The runs' own thresholds do not matter. Each run weighs the same.",
+    )
+    one.add_argument(
+        "--run",
+        action="append",
+        nargs="+",
+        required=True,
+        metavar=("OUT TRUTH.csv real|simulated", "NAME=VALUE"),
+        help="a run, its known labels, what the images are, which lines of the CSV count; may be repeated",
+    )
+    one.add_argument(
+        "-o", "--output", type=Path, metavar="JSON", help="write the choice and its curves there"
+    )
+    one.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        type=Path,
+        metavar="BUNDLE",
+        help="write the choice into this bundle's configs; may be repeated",
+    )
+    one.add_argument(
+        "--apply-temperature",
+        action="store_true",
+        help="take the fitted temperatures over (default: only report them)",
+    )
+
     one = command("bundles", "list the bundles that would classify")
     one.add_argument("action", nargs="?", choices=("list",), default="list", help="list (default)")
     _member_options(one)

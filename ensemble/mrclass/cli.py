@@ -155,6 +155,20 @@ def _evaluate(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _calibrate(options: argparse.Namespace) -> int:
+    from mrclass import thresholds, truth
+
+    sources = [thresholds.parse_run(words) for words in options.run]
+    figures = thresholds.choose(sources, options.apply_temperature, options.command_line)
+    print(thresholds.table(figures))
+    if options.output is not None:
+        truth.write(figures, options.output)
+        _say(f"Thresholds: {options.output}")
+    for folder in options.set:
+        _say(thresholds.put(folder, figures))
+    return DONE
+
+
 def _bundles(options: argparse.Namespace) -> int:
     from mrclass import labels
     from mrclass.members import choose, find_bundles, parse_members
@@ -225,6 +239,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "report": _report,
     "audit": _audit,
     "evaluate": _evaluate,
+    "calibrate": _calibrate,
     "bundles": _bundles,
     "phantom": _phantom,
 }

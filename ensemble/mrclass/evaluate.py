@@ -34,6 +34,9 @@ class Case:
         candidates: labels that reached their thresholds.
         source: where the volume comes from, or "".
         note: what distinguishes it from other volumes of its series, or why it is unreadable.
+        slice_scores: softmax value of each slice, for each member that looked.
+        plane: acquisition plane, or "".
+        pictures: files of its pictures, relative to the run's folder.
     """
 
     file: str
@@ -44,6 +47,9 @@ class Case:
     candidates: tuple[str, ...] = ()
     source: str = ""
     note: str = ""
+    slice_scores: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    plane: str = ""
+    pictures: tuple[str, ...] = ()
 
 
 def measure(cases: Sequence[Case]) -> dict[str, Any]:
@@ -58,15 +64,15 @@ def measure(cases: Sequence[Case]) -> dict[str, Any]:
     other = [case for case in cases if case.truth == labels.OTHER]
     return {
         "n": len(cases),
-        "accuracy": _accuracy(cases),
-        "accuracy_of_the_six": _accuracy(six),
-        "refusal_of_other": _accuracy(other),
+        "accuracy": accuracy(cases),
+        "accuracy_of_the_six": accuracy(six),
+        "refusal_of_other": accuracy(other),
         "labels": {key: _one_label(key, cases) for key in keys},
         "members": _members(cases),
         "t1w_against_t1ce": _refined(cases),
         "confusion": confusion(cases, keys),
         "sources": {
-            source: _accuracy([case for case in cases if case.source == source])
+            source: accuracy([case for case in cases if case.source == source])
             for source in sorted({case.source for case in cases if case.source})
         },
         "conflicts": sum(len(case.candidates) > 1 for case in cases),
@@ -75,7 +81,8 @@ def measure(cases: Sequence[Case]) -> dict[str, Any]:
     }
 
 
-def _accuracy(cases: Sequence[Case]) -> dict[str, Any]:
+def accuracy(cases: Sequence[Case]) -> dict[str, Any]:
+    """Share of cases that were named as they are, with its interval."""
     return proportion(sum(case.predicted == case.truth for case in cases), len(cases))
 
 
@@ -119,7 +126,7 @@ def _refined(cases: Sequence[Case]) -> dict[str, Any]:
         "n_t1ce": len(t1ce),
         "n_t1w": len(t1w),
         "auc": None if area is None else round(area, 4),
-        "accuracy": _accuracy(asked),
+        "accuracy": accuracy(asked),
     }
 
 

@@ -136,7 +136,8 @@ def classify(
             "files_in_no_series": loose,
         }
         book.set_meta("run", run_facts)
-        book.set_meta("cards", {c.name: {"label": c.label, "threshold": c.threshold} for c in cards})
+        facts = ("label", "threshold", "temperature")
+        book.set_meta("cards", {c.name: {fact: getattr(c, fact) for fact in facts} for c in cards})
         return write_pages(book, out, new)
 
 

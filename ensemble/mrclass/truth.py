@@ -6,6 +6,7 @@ import csv
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,17 +123,37 @@ def _case(line: tuple[str, str, str], row: Mapping[str, Any]) -> Case:
         candidates=tuple(row["candidates"]),
         source=source,
         note=row["volume_note"] if done else row["reason"],
+        slice_scores=row["slice_scores"],
+        plane=row["acquisition_plane"],
+        pictures=tuple(row["thumbnails"]),
     )
 
 
-def evaluate(out: Path, truth: Truth, data: str, command: str = "") -> dict[str, Any]:
-    """All figures of a run against a truth, with what they were made from.
+@dataclass(frozen=True)
+class Compared:
+    """A run beside its truth.
 
-    Args:
-        out: folder of a run.
-        truth: what is known.
-        data: `real` or `simulated`; a card must say which.
-        command: the command line, as typed.
+    Attributes:
+        cases: sorted by file.
+        missing: files of the truth that no row is about.
+        strangers: rows that no line of the truth is about.
+        made_by: command, version of mrclass, members of the run, sha256 of the CSV.
+    """
+
+    cases: list[Case]
+    missing: list[str]
+    strangers: int
+    made_by: dict[str, Any]
+
+    @property
+    def members(self) -> dict[str, dict[str, Any]]:
+        """Bundle name -> version, sha256, and label, threshold and temperature where the run kept them."""
+        members: dict[str, dict[str, Any]] = self.made_by["members"]
+        return members
+
+
+def compare(out: Path, truth: Truth, command: str = "") -> Compared:
+    """Reads a run and what is known of its files.
 
     Raises:
         UsageError: the truth cannot be read, or no row of the run is in it.
@@ -147,13 +168,38 @@ def evaluate(out: Path, truth: Truth, data: str, command: str = "") -> dict[str,
             f"None of the {len(lines)} files in {truth.path} is among the {len(rows)} rows of {out}; see "
             "--root, --file-column and --where."
         )
+    return Compared(
+        sorted(cases, key=lambda case: case.file),
+        missing,
+        strangers,
+        {**made, "truth_sha256": hashlib.sha256(truth.path.read_bytes()).hexdigest()},
+    )
+
+
+def evaluate(out: Path, truth: Truth, data: str, command: str = "") -> dict[str, Any]:
+    """All figures of a run against a truth, with what they were made from.
+
+    Args:
+        out: folder of a run.
+        truth: what is known.
+        data: `real` or `simulated`; a card must say which.
+        command: the command line, as typed.
+
+    Raises:
+        UsageError, LedgerError: as in `compare`.
+    """
+    return figures_of(compare(out, truth, command), data)
+
+
+def figures_of(compared: Compared, data: str) -> dict[str, Any]:
+    """The figures of a run that was compared; `data` as in `evaluate`."""
     return {
         "data": data,
         "unit": "volume",
-        **measure(sorted(cases, key=lambda case: case.file)),
-        "missing": missing,
-        "rows_without_truth": strangers,
-        "made_by": {**made, "truth_sha256": hashlib.sha256(truth.path.read_bytes()).hexdigest()},
+        **measure(compared.cases),
+        "missing": compared.missing,
+        "rows_without_truth": compared.strangers,
+        "made_by": compared.made_by,
     }
 
 
@@ -165,11 +211,17 @@ def made_by(book: Ledger, command: str) -> dict[str, Any]:
 
 
 def write(figures: Mapping[str, Any], path: Path) -> None:
-    """Write the figures as JSON, in one step."""
+    """Write the figures as JSON, in one step; lists of numbers stand on one line."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(figures, indent=1)
+    text = re.sub(r"\[\n[\s\d.,eEnul+-]*\]", _one_line, text)
     part = path.with_name(path.name + ".part")
-    part.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+    part.write_text(text + "\n", encoding="utf-8")
     os.replace(part, path)
+
+
+def _one_line(found: re.Match[str]) -> str:
+    return "[" + " ".join(found[0][1:-1].split()) + "]"
 
 
 def stands_for(text: str) -> str:
