@@ -10,7 +10,7 @@ import pytest
 import torch
 from mrclass.bundle import load_member
 from mrclass.errors import BundleError, WeightsMismatchError, WeightsMissingError
-from tiny_bundles import PLAIN, WITH_N4, change, change_block, make_bundle
+from tiny_bundles import NETWORK, PLAIN, WITH_N4, change, change_block, make_bundle
 
 
 @pytest.fixture
@@ -89,6 +89,19 @@ def test_weights_of_another_network_are_refused(bundle: Path) -> None:
     torch.save({"fc.weight": torch.zeros(2, 1)}, path)
     change_block(bundle, weights_sha256=hashlib.sha256(path.read_bytes()).hexdigest())
     with pytest.raises(BundleError, match="does not fit network_def"):
+        load_member(bundle)
+
+
+@pytest.mark.parametrize(
+    ("ending", "reason"),
+    [
+        (", torch.nn.Softmax(dim=1))", "answers with probabilities; wanted logits"),
+        (", torch.nn.Unflatten(1, (1, 2)))", r"answers two slices with shape \(2, 1, 2\); wanted \(2, 2\)"),
+    ],
+)
+def test_a_network_that_answers_with_no_logits_is_refused(bundle: Path, ending: str, reason: str) -> None:
+    change(bundle / "configs" / "inference.json", network_def=NETWORK.removesuffix(")") + ending)
+    with pytest.raises(BundleError, match=reason):
         load_member(bundle)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from monai.transforms import LoadImaged
 from mrclass import transforms
 from mrclass.ensemble import Ensemble, windowed
 from mrclass.errors import BundleError, UsageError, VolumeError
-from tiny_bundles import WITH_N4, change_block, make_bundle
+from tiny_bundles import PLAIN, WITH_N4, change_block, make_bundle
 
 YES, NO = 4.0, -4.0  # logits: scores of 0.982 and 0.018
 
@@ -91,8 +92,9 @@ def test_each_distinct_step_is_done_once(folder: Path, volume: Path, monkeypatch
         transforms.N4BiasFieldCorrection,
         transforms.NormalizeForeground,
     )
+    ensemble = Ensemble.from_folder(folder)
     calls = [count(monkeypatch, kind) for kind in kinds]
-    Ensemble.from_folder(folder).predict(volume)
+    ensemble.predict(volume)
     # t1w with N4, t2w and flair without: one loading, one slab, one N4, two normalisations
     assert [one[0] for one in calls] == [1, 1, 1, 2]
 
@@ -105,7 +107,7 @@ def test_t1ce_is_asked_only_where_t1w_won(
     assert "t1ce" not in other.predict(volume).scores
     assert calls == [3]
     ensemble = Ensemble.from_folder(folder, t1w_wins)
-    calls[0] = 0  # loading tries each network once
+    calls[0] = 0  # loading tries each network
     refined = ensemble.predict(volume)
     assert calls == [4]
     assert (refined.label, refined.candidates) == ("t1ce", ("t1w",))
@@ -118,7 +120,10 @@ def test_a_member_is_replaced_by_path(folder: Path, volume: Path) -> None:
     ensemble = Ensemble.from_folder(folder, {"t2w": other})
     assert ensemble.predict(volume).label == "other"
     assert set(ensemble.versions) == {"mrclass_t1w", "mrclass_t1ce", "mine", "mrclass_flair"}
-    assert set(ensemble.versions["mine"]) == {"version", "sha256"}
+    mine = ensemble.versions["mine"]
+    assert (mine["label"], mine["version"], mine["threshold"]) == ("t2w", "0.1.0", 0.6)
+    for key, file in (("sha256", "models/model.pt"), ("config_sha256", "configs/inference.json")):
+        assert mine[key] == hashlib.sha256((other / file).read_bytes()).hexdigest()
 
 
 def test_a_replaced_member_need_not_be_loadable(folder: Path, volume: Path) -> None:
@@ -216,7 +221,28 @@ def test_an_absent_device_is_a_wrong_call(folder: Path) -> None:
 def test_weights_that_are_not_numbers_are_named(folder: Path, volume: Path) -> None:
     other = make_bundle(folder.parent / "broken", "t2w", gain=math.nan)
     with pytest.raises(BundleError, match="broken answers with scores that are not finite"):
-        Ensemble.from_folder(folder, {"t2w": other}).predict(volume)
+        Ensemble.from_folder(folder, {"t2w": other})
+
+
+def test_slices_of_another_size_than_the_metadata_says_are_refused(folder: Path) -> None:
+    steps = [*PLAIN[:2], PLAIN[2] | {"size": 48}, PLAIN[3]]
+    other = make_bundle(folder.parent / "large", "t2w", steps=steps)
+    with pytest.raises(BundleError, match="large gives slices of 48 x 48, its metadata says 32 x 32"):
+        Ensemble.from_folder(folder, {"t2w": other})
+
+
+def test_a_member_that_looks_at_another_number_of_slices_is_refused(folder: Path) -> None:
+    steps = [*PLAIN[:2], PLAIN[2] | {"slices": 4}, PLAIN[3]]
+    other = make_bundle(folder.parent / "thin", "t2w", steps=steps)
+    with pytest.raises(BundleError, match="different numbers of slices of one volume: thin at 4, .* at 10"):
+        Ensemble.from_folder(folder, {"t2w": other})
+
+
+def test_preprocessing_that_fails_is_refused_before_any_series(folder: Path) -> None:
+    steps = [*PLAIN, {"_target_": "Lambdad", "keys": "image", "func": "$lambda x: x[99]"}]
+    other = make_bundle(folder.parent / "wrong", "t2w", steps=steps)
+    with pytest.raises(BundleError, match="wrong cannot look at a simulated volume: "):
+        Ensemble.from_folder(folder, {"t2w": other})
 
 
 def test_pictures_run_from_black_to_white() -> None:

@@ -138,8 +138,8 @@ def folder(tmp_path: Path) -> Path:
             head = {"series_key": source, "status": status, "source": source, "fingerprint": "",
                     "root": str(tmp_path / "data")}  # fmt: skip
             book.finish(head, [{"label": label, "score": 0.9, "scores": {"t1w": 0.9}}] if label else [])
-        book.set_meta("members", {"mrclass_t1w": {"version": "1.0.0", "sha256": "aa"}})
-        book.set_meta("cards", {"mrclass_t1w": {"label": "t1w", "threshold": 0.7}})
+        member = {"version": "1.0.0", "sha256": "aa", "label": "t1w", "threshold": 0.7}
+        book.set_meta("members", {"mrclass_t1w": member})
     (tmp_path / "data").mkdir()
     return tmp_path
 

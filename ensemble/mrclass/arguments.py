@@ -133,10 +133,25 @@ def parser() -> argparse.ArgumentParser:
         help="take the fitted temperatures over (default: only report them)",
     )
 
-    one = command("bundles", "list the bundles that would classify")
-    one.add_argument("action", nargs="?", choices=("list",), default="list", help="list (default)")
+    one = command(
+        "bundles",
+        "list the bundles that would classify, check one, or put one in",
+        epilog="examples:\n  mrclass bundles list\n  mrclass bundles check MY_T2W\n"
+        "  mrclass bundles add MY_T2W --bundles MY_BUNDLES --replace",
+    )
+    one.add_argument(
+        "action",
+        nargs="?",
+        choices=("list", "check", "add"),
+        default="list",
+        help="list (default); check: do bundles fit as members? add: copy one into the folder of the bundles",
+    )
+    one.add_argument(
+        "folders", nargs="*", type=Path, metavar="FOLDER", help="bundle to check (default: all) or add"
+    )
     _member_options(one)
-    one.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    one.add_argument("--replace", action="store_true", help="add: take the place of the bundle of that label")
+    one.add_argument("--json", action="store_true", help="print JSON in place of text")
 
     one = command(
         "phantom",

@@ -3,7 +3,8 @@
 (TorchIO's RandomMotion cuts k-space along the third axis, which has one sample in a slice: it gives a moved
 slice, not a motion artefact.) A leaf: the bundles' train.json names it, it imports nothing of ours.
 Touches no file.
-Source: paper, section 2.4 (augmentation); Shaw et al., MRI k-space motion artefact augmentation, MIDL 2019.
+Source: paper, section 2.4 (augmentation); Shaw et al., MRI k-Space Motion Artefact Augmentation: Model
+Robustness and Task-Specific Uncertainty, MIDL 2019, PMLR 102.
 """
 
 from __future__ import annotations

@@ -21,10 +21,8 @@ import torch
 from monai.bundle import ConfigParser
 from monai.bundle.config_item import ConfigComponent
 
-from .card import METADATA, WEIGHTS, Card, number, read_card, read_json, sha256_of
+from .card import CONFIG, METADATA, WEIGHTS, Card, number, read_card, read_json, sha256_of
 from .errors import BundleError, WeightsMismatchError, WeightsMissingError
-
-CONFIG = "configs/inference.json"
 
 
 @dataclass(frozen=True)
@@ -89,7 +87,7 @@ def load_member(folder: str | Path) -> Member:
             }
     except Exception as error:  # a config can raise anything: it is code
         raise BundleError(
-            f"{path} cannot be used: {_first_line(error)}. Check the config against the template."
+            f"{path} cannot be used: {first_line(error)}. Check the config against the template."
         ) from error
     if not isinstance(network, torch.nn.Module):
         raise BundleError(f"network_def of {path} is a {type(network).__name__}; wanted a torch network.")
@@ -122,7 +120,7 @@ def _weights(card: Card) -> dict[str, torch.Tensor]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, KeyError, ValueError) as error:
         raise BundleError(
-            f"{path} cannot be loaded as weights: {_first_line(error)}. Fetch the file anew."
+            f"{path} cannot be loaded as weights: {first_line(error)}. Fetch the file anew."
         ) from error
     if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise BundleError(f"{path} holds no state dict (name to tensor). Save network.state_dict() alone.")
@@ -130,18 +128,27 @@ def _weights(card: Card) -> dict[str, torch.Tensor]:
 
 
 def _filled(network: torch.nn.Module, state: dict[str, torch.Tensor], card: Card) -> torch.nn.Module:
-    """The network with its weights, in evaluation mode, tried once on an empty slice."""
+    """The network with its weights, in evaluation mode, tried once on two slices of noise."""
     try:
         network.float().load_state_dict(state)
         network.eval()
+        noise = torch.randn(2, 1, *card.spatial_shape, generator=torch.Generator().manual_seed(0))
         with torch.inference_mode():
-            shape = tuple(network(torch.zeros(1, 1, *card.spatial_shape)).shape)
-    except (RuntimeError, ValueError, TypeError) as error:
+            answer = network(noise)
+            shape = tuple(answer.shape)
+    except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
+        raise BundleError(f"{card.folder / WEIGHTS} does not fit network_def: {first_line(error)}") from error
+    if shape != (2, 2):
         raise BundleError(
-            f"{card.folder / WEIGHTS} does not fit network_def: {_first_line(error)}"
-        ) from error
-    if shape != (1, 2):
-        raise BundleError(f"The network of {card.name} answers one slice with shape {shape}; wanted (1, 2).")
+            f"The network of {card.name} answers two slices with shape {shape}; wanted (2, 2), the logits of "
+            "everything else and the label for each slice."
+        )
+    inside = bool(((answer > 0) & (answer < 1)).all())
+    if inside and torch.allclose(answer.sum(dim=1), torch.ones(2), atol=1e-4):
+        raise BundleError(
+            f"The network of {card.name} answers with probabilities; wanted logits, softmax comes after it. "
+            "Take the softmax out of network_def and put it into postprocessing."
+        )
     return network.requires_grad_(False)
 
 
@@ -182,7 +189,7 @@ def _without_codec_advice() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
     """What an error says, on one line, with its innermost cause."""
     while error.__cause__ is not None:
         error = error.__cause__

@@ -1,4 +1,4 @@
-"""Reads what a bundle's metadata.json says of it as a member; no torch, writes nothing.
+"""Reads what a bundle says of itself as a member (metadata.json, hashes); no torch, writes nothing.
 
 Source: the `mrclass` block that the template writes into each metadata.json; MONAI bundle specification.
 """
@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .errors import BundleError
-from .labels import OTHER
+from .labels import OTHER, parse
 from .vote import REFINED, REFINEMENT
 
 METADATA = "configs/metadata.json"
+CONFIG = "configs/inference.json"
 WEIGHTS = "models/model.pt"
 
 
@@ -31,6 +32,7 @@ class Card:
         threshold: score from which on the label counts, in [0, 1].
         temperature: the logits are divided by it before softmax.
         sha256: of models/model.pt, lower-case hexadecimal; empty where no weights were published yet.
+        config_sha256: of configs/inference.json as it is; empty where there is none.
         spatial_shape: rows and columns of the network's input.
     """
 
@@ -42,6 +44,7 @@ class Card:
     temperature: float
     version: str
     sha256: str
+    config_sha256: str
     spatial_shape: tuple[int, ...]
 
     @property
@@ -93,6 +96,13 @@ def read_card(folder: str | Path) -> Card:
             f"{path} describes a network of {channels} input channels and {classes} outputs; wanted 1 and 2 "
             "(everything else, the label). Only such bundles can join the ensemble."
         )
+    if len(shape) != 2 or not all(isinstance(n, int) and n > 0 for n in shape):
+        raise BundleError(
+            f"{path} gives the network's input the spatial_shape {list(shape)}; wanted [rows, columns] of "
+            "one slice. Only 2-D networks can join the ensemble."
+        )
+    _check_classes(path, label, pred)
+    config = folder / CONFIG
     return Card(
         name=folder.resolve().name,
         folder=folder,
@@ -102,13 +112,70 @@ def read_card(folder: str | Path) -> Card:
         temperature=number(path, "temperature", block.get("temperature", 1.0), 1e-3, 1e3),
         version=str(metadata["version"]),
         sha256=str(block["weights_sha256"] or "").lower(),
+        config_sha256=sha256_of(config) if config.is_file() else "",
         spatial_shape=shape,
     )
 
 
-def versions(cards: Iterable[Card]) -> dict[str, dict[str, str]]:
-    """Bundle name to its version and the sha256 of its weights: what a run keeps of its members."""
-    return {card.name: {"version": card.version, "sha256": card.sha256} for card in cards}
+def _check_classes(path: Path, label: str, pred: dict[str, Any]) -> None:
+    """Refuses outputs that are no probabilities of (everything else, the label), in this order."""
+    kind = pred.get("type", "probabilities")
+    if kind != "probabilities":
+        raise BundleError(f"{path} says the output is {kind}; wanted probabilities of two classes.")
+    channels = pred.get("channel_def")
+    if channels is None:
+        return
+    named = channels.get("1") if isinstance(channels, dict) and set(channels) == {"0", "1"} else None
+    if not isinstance(named, str) or _key(named) != _key(label):
+        raise BundleError(
+            f"{path} names the classes {channels!r}; wanted everything else as 0 and {label} as 1. "
+            "Order the outputs so, or correct the channel_def."
+        )
+
+
+def _key(name: str) -> str:
+    """Key of a label in any spelling; a label outside the table in lower case."""
+    try:
+        return parse(name)
+    except ValueError:
+        return name.strip().lower()
+
+
+def versions(cards: Iterable[Card]) -> dict[str, dict[str, Any]]:
+    """Identity of each member by bundle name: what a run keeps of its members, and each of its results.
+
+    Label, version, threshold, temperature, sha256 of the weights, config_sha256 of the inference config. Of
+    two folders of one name in different places, the second is told apart by its label.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for card in cards:
+        found[card.name if card.name not in found else f"{card.name} ({card.label})"] = {
+            "label": card.label,
+            "version": card.version,
+            "threshold": card.threshold,
+            "temperature": card.temperature,
+            "sha256": card.sha256,
+            "config_sha256": card.config_sha256,
+        }
+    return found
+
+
+# What may differ between two identities of a member, in words.
+_PARTS = {"sha256": "weights", "config_sha256": CONFIG}
+
+
+def differences(before: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What differs between the members of two runs, a phrase for each member: `mrclass_t2w (weights)`."""
+    said = []
+    for name in sorted({*before, *now}):
+        if name not in before or name not in now:
+            said.append(f"{name} ({'not there before' if name in now else 'not there now'})")
+        elif before[name] != now[name]:
+            keys = [
+                key for key in {**before[name], **now[name]} if before[name].get(key) != now[name].get(key)
+            ]
+            said.append(f"{name} ({', '.join(_PARTS.get(key, key) for key in keys)})")
+    return said
 
 
 def sha256_of(path: Path) -> str:

@@ -170,22 +170,9 @@ def _calibrate(options: argparse.Namespace) -> int:
 
 
 def _bundles(options: argparse.Namespace) -> int:
-    from mrclass import labels
-    from mrclass.members import choose, find_bundles, parse_members
+    from mrclass import cli_bundles
 
-    cards = choose(find_bundles(options.bundles), parse_members(options.member))
-    if options.json:
-        _print_json(
-            [{**vars(card), "has_weights": card.has_weights, "folder": str(card.folder)} for card in cards]
-        )
-        return DONE
-    print(f"{'BUNDLE':<16}{'LABEL':<7}{'ASKED':<20}{'THRESHOLD':<11}{'VERSION':<9}WEIGHTS")
-    for card in cards:
-        asked = f"when {labels.display(card.refines)} won" if card.refines else "always"
-        weights = f"sha256 {card.sha256[:12]}" if card.has_weights else "missing"
-        name = f"{card.name:<16}{labels.display(card.label):<7}"
-        print(f"{name}{asked:<20}{card.threshold:<11.3g}{card.version:<9}{weights}")
-    return DONE
+    return cli_bundles.run(options)
 
 
 def _phantom(options: argparse.Namespace) -> int:

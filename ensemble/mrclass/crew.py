@@ -130,7 +130,7 @@ class Crew:
         self._setup = setup
         self._started = 0
         self._failed_starts = 0
-        self.versions: dict[str, dict[str, str]] | None = None
+        self.versions: dict[str, dict[str, Any]] | None = None
         self._workers = [self._start() for _ in range(jobs)]
 
     def _start(self) -> _Worker:
@@ -212,8 +212,8 @@ class Crew:
             raise MRClassError(f"The workers cannot start: the last one {words}; see the messages above.")
         self._workers[self._workers.index(worker)] = self._start()
 
-    def wait_ready(self) -> dict[str, dict[str, str]]:
-        """Wait for the first worker; returns name -> {version, sha256} of its members."""
+    def wait_ready(self) -> dict[str, dict[str, Any]]:
+        """Wait for the first worker; returns the identities of its members (`card.versions`)."""
         while self.versions is None:
             for worker in self._wait():
                 self._hear(worker)

@@ -18,10 +18,11 @@ import numpy as np
 import torch
 from monai.data import MetaTensor
 from monai.transforms import EnsureChannelFirst, LoadImage, LoadImaged
+from nibabel.nifti1 import Nifti1Image
 from nibabel.spatialimages import SpatialImage
 from numpy.typing import NDArray
 
-from .bundle import Member, load_member
+from .bundle import Member, first_line, load_member
 from .card import versions
 from .errors import BundleError, UsageError, VolumeError
 from .labels import sort_key
@@ -64,7 +65,8 @@ class Ensemble:
         device: where the networks run, e.g. "cpu" or "cuda:0".
 
     Raises:
-        BundleError: two members of one label, or none that is one-vs-all.
+        BundleError: two members of one label, none that is one-vs-all, or one whose preprocessing does not
+            fit its network.
         UsageError: the device is not there.
     """
 
@@ -80,6 +82,7 @@ class Ensemble:
         self.device = _device(device)
         for one in self.members:
             one.network.to(self.device, memory_format=torch.channels_last)
+        try_out(self.members, self.device)
 
     @classmethod
     def from_folder(
@@ -102,8 +105,8 @@ class Ensemble:
         return cls((load_member(card.folder) for card in choose(folder, members)), device)
 
     @property
-    def versions(self) -> dict[str, dict[str, str]]:
-        """Bundle name to its version and the sha256 of its weights."""
+    def versions(self) -> dict[str, dict[str, Any]]:
+        """Identity of each member by bundle name, as of `card.versions`."""
         return versions(self.members)
 
     def predict(self, volume: str | Path | SpatialImage) -> Prediction:
@@ -118,12 +121,12 @@ class Ensemble:
         """
         check_image(volume)
         work = _Work(volume)
-        slice_scores = {one.label: self._scores(one, work) for one in self.one_vs_all}
+        slice_scores = {one.label: _scores(one, work, self.device) for one in self.one_vs_all}
         thresholds = {one.label: one.threshold for one in self.one_vs_all}
         decision: Decision = decide(slice_scores, thresholds)
         refining = self.refining.get(decision.label)
         if refining is not None:
-            refined = self._scores(refining, work)
+            refined = _scores(refining, work, self.device)
             decision = decide(slice_scores, thresholds, refined)
             slice_scores[refining.label] = refined
         return Prediction(
@@ -142,20 +145,56 @@ class Ensemble:
             slices=windowed(work.picture),
         )
 
-    def _scores(self, member: Member, work: _Work) -> NDArray[np.float64]:
-        """Softmax of a member's positive class for each slice: float64, shape (n_slices,)."""
-        slab = work.prepared(member)
-        start = time.perf_counter()
-        with torch.inference_mode():
-            batch = slab[:, None].to(self.device, memory_format=torch.channels_last)  # (slices, 1, H, W)
-            logits = member.network(batch).float() / member.temperature
-            scores = torch.softmax(logits, dim=1)[:, 1].cpu().numpy().astype(np.float64)
-        work.seconds["networks"] += time.perf_counter() - start
-        if not np.isfinite(scores).all():
+
+def try_out(members: Iterable[Member], device: torch.device) -> None:
+    """Lets members look at a simulated ball, so that one that cannot is named before any series is touched.
+
+    Raises:
+        BundleError: a member's preprocessing fails, gives another shape than its metadata says or another
+            number of slices than that of the others, or its network does not answer with scores.
+    """
+    i, j, k = np.indices((32, 32, 12))
+    ball = ((i - 15.5) / 14) ** 2 + ((j - 15.5) / 14) ** 2 + ((k - 5.5) / 9) ** 2 < 1
+    data = np.where(ball, 100 + 20 * np.sin(i / 2) + 10 * np.cos(j / 3), 1).astype(np.float32)
+    work = _Work(Nifti1Image(data, np.diag([6.0, 6.0, 4.0, 1.0])))
+    counts: dict[int, str] = {}
+    for member in members:
+        try:
+            shape = tuple(work.prepared(member).shape[1:])
+            if shape != member.spatial_shape:
+                raise BundleError(
+                    f"The preprocessing of {member.name} gives slices of {' x '.join(map(str, shape))}, its "
+                    f"metadata says {' x '.join(map(str, member.spatial_shape))}. Make them equal."
+                )
+            scores = _scores(member, work, device)
+        except BundleError:
+            raise
+        except Exception as error:  # a stranger's transform can raise anything
             raise BundleError(
-                f"{member.name} answers with scores that are not finite; its weights are unusable."
-            )
-        return scores
+                f"{member.name} cannot look at a simulated volume: {first_line(error)}. Try its "
+                "preprocessing and its network_def by themselves."
+            ) from error
+        counts[len(scores)] = member.name
+    if len(counts) > 1:
+        told = ", ".join(f"{name} at {n}" for n, name in sorted(counts.items()))
+        raise BundleError(
+            f"Members look at different numbers of slices of one volume: {told}; wanted the same slab, for "
+            "the votes are counted in slices. Give them the same `slices` and `spacing`."
+        )
+
+
+def _scores(member: Member, work: _Work, device: torch.device) -> NDArray[np.float64]:
+    """Softmax of a member's positive class for each slice: float64, shape (n_slices,)."""
+    slab = work.prepared(member)
+    start = time.perf_counter()
+    with torch.inference_mode():
+        batch = slab[:, None].to(device, memory_format=torch.channels_last)  # (slices, 1, H, W)
+        logits = member.network(batch).float() / member.temperature
+        scores = torch.softmax(logits, dim=1)[:, 1].cpu().numpy().astype(np.float64)
+    work.seconds["networks"] += time.perf_counter() - start
+    if not np.isfinite(scores).all():
+        raise BundleError(f"{member.name} answers with scores that are not finite; its weights are unusable.")
+    return scores
 
 
 class _Work:

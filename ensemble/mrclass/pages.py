@@ -84,14 +84,11 @@ def write_pages(book: Ledger, out: Path, new: int = 0) -> Result:
     from mrclass import report
 
     rows = in_order(book)
-    cards = book.meta("cards", {})
     run = {
         **book.meta("run", {}),
         "mrclass": __version__,
         "python": platform.python_version(),
-        "members": {
-            name: {**entry, **cards.get(name, {})} for name, entry in book.meta("members", {}).items()
-        },
+        "members": book.meta("members", {}),
         "totals": totals(rows),
     }
     (out / "run.json.part").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")

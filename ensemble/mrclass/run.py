@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mrclass import ledger, plan
-from mrclass.card import versions
+from mrclass.card import differences, versions
 from mrclass.crew import Crew, Setup, cores
 from mrclass.errors import MRClassError, UsageError
 from mrclass.ledger import Ledger
@@ -136,8 +136,6 @@ def classify(
             "files_in_no_series": loose,
         }
         book.set_meta("run", run_facts)
-        facts = ("label", "threshold", "temperature")
-        book.set_meta("cards", {c.name: {fact: getattr(c, fact) for fact in facts} for c in cards})
         return write_pages(book, out, new)
 
 
@@ -160,15 +158,14 @@ def _locked(out: Path) -> Iterator[None]:
         yield
 
 
-def _agree_on_members(book: Ledger, out: Path, versions: Mapping[str, Mapping[str, str]]) -> None:
+def _agree_on_members(book: Ledger, out: Path, versions: Mapping[str, Mapping[str, Any]]) -> None:
     before = book.meta("members")
     if before is None or not book.count(("done",)):  # nothing yet that other bundles could mix with
         book.set_meta("members", versions)
     elif before != versions:
-        changed = sorted(name for name in {*before, *versions} if before.get(name) != versions.get(name))
         raise UsageError(
-            f"{out} was begun with other bundles ({', '.join(changed)} differ in version or weights), and "
-            "one table must not mix two; name a new output folder."
+            f"{out} was begun with other bundles; what differs: {'; '.join(differences(before, versions))}. "
+            "One table must not mix two; name a new output folder."
         )
 
 

@@ -205,9 +205,7 @@ def figures_of(compared: Compared, data: str) -> dict[str, Any]:
 
 def made_by(book: Ledger, command: str) -> dict[str, Any]:
     """What figures of a run were made by: command line, version, and the members with their hashes."""
-    cards = book.meta("cards", {})
-    members = {name: {**entry, **cards.get(name, {})} for name, entry in book.meta("members", {}).items()}
-    return {"command": command, "mrclass": __version__, "members": members}
+    return {"command": command, "mrclass": __version__, "members": book.meta("members", {})}
 
 
 def write(figures: Mapping[str, Any], path: Path) -> None:

@@ -214,7 +214,8 @@ def _members(notes: Sequence[member_notes.MemberNote]) -> str:
     lines = "".join(
         f"<tr><td>{chip(note.label)}</td><td>{escape(note.name)}</td><td>{escape(note.version) or '–'}</td>"
         f"<td>{score(note.threshold)}</td><td>{note.rows}</td>"
-        f"<td><code>{escape(note.sha256) or '–'}</code></td></tr>"
+        f"<td><code>{escape(note.sha256) or '–'}</code></td>"
+        f"<td><code>{escape(note.config_sha256) or '–'}</code></td></tr>"
         for note in notes
     )
     several = len({note.name for note in notes}) < len(notes)
@@ -227,7 +228,7 @@ def _members(notes: Sequence[member_notes.MemberNote]) -> str:
         f'<details class="members"{" open" if several else ""}>'
         f"<summary>Members of the ensemble: versions, thresholds, hashes</summary>{warning}"
         '<div class="wide"><table><thead><tr><th>label</th><th>member</th><th>version</th><th>threshold</th>'
-        "<th>volumes</th><th>sha256 of the weights</th></tr></thead>"
+        "<th>volumes</th><th>sha256 of the weights</th><th>sha256 of the config</th></tr></thead>"
         f"<tbody>{lines}</tbody></table></div></details>\n"
     )
 

@@ -16,7 +16,7 @@ class MemberNote:
     """One version of one member, as rows of this run name it.
 
     Attributes:
-        name, label, version, sha256: as the bundle states them; empty where unknown.
+        name, label, version, sha256, config_sha256: as the bundle states them; empty where unknown.
         threshold: score from which its label is a candidate, or None where neither row nor run tells.
         rows: volumes it judged.
     """
@@ -25,6 +25,7 @@ class MemberNote:
     label: str
     version: str
     sha256: str
+    config_sha256: str
     threshold: float | None
     rows: int
 
@@ -50,7 +51,7 @@ def thresholds(row: Row, run: Mapping[str, Any]) -> dict[str, float]:
 
 def notes(rows: Iterable[Row], run: Mapping[str, Any]) -> list[MemberNote]:
     """Every version of every member that judged a volume; the run's own list where no row names any."""
-    seen: dict[tuple[str, str, str, str], int] = {}
+    seen: dict[tuple[str, ...], int] = {}
     limits: dict[str, float] = {}
     for row in rows:
         members = _items(row.get("members"))
@@ -62,12 +63,13 @@ def notes(rows: Iterable[Row], run: Mapping[str, Any]) -> list[MemberNote]:
     if not seen:
         limits = thresholds({}, run)
         seen = {_key(name, info): 0 for name, info in _items(run.get("members"))}
-    found = [MemberNote(*key, limits.get(key[1]), count) for key, count in seen.items()]
+    found = [MemberNote(*key, threshold=limits.get(key[1]), rows=count) for key, count in seen.items()]
     return sorted(found, key=lambda note: (labels.sort_key(note.label), note.name, note.version))
 
 
-def _key(name: str, info: Mapping[str, Any]) -> tuple[str, str, str, str]:
-    return name, label_of(name, info), str(info.get("version") or ""), str(info.get("sha256") or "")
+def _key(name: str, info: Mapping[str, Any]) -> tuple[str, ...]:
+    stated = (str(info.get(key) or "") for key in ("version", "sha256", "config_sha256"))
+    return name, label_of(name, info), *stated
 
 
 def _items(members: Any) -> list[tuple[str, Mapping[str, Any]]]:

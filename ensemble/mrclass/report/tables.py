@@ -86,14 +86,19 @@ def csv_lines(rows: Iterable[Row]) -> Iterator[str]:
     for row in rows:
         flat = {key: row.get(key) for key in (*_FIRST, *_LAST)}
         flat["seconds"] = _total(row.get("seconds"))
-        flat["members"] = [
-            f"{name} {info.get('version', '')} {str(info.get('sha256', ''))[:12]}".strip()
-            for name, info in sorted((row.get("members") or {}).items())
-        ]
+        flat["members"] = [_identity(name, info) for name, info in sorted((row.get("members") or {}).items())]
         for name in members:
             flat[f"score_{name}"] = (row.get("scores") or {}).get(name)
             flat[f"votes_{name}"] = (row.get("votes") or {}).get(name)
         yield csv_line(_cell(column, flat[column]) for column in columns)
+
+
+def _identity(name: str, info: Mapping[str, Any]) -> str:
+    """A member in one cell: name, version, first digits of the sha256 of its weights and of its config."""
+    config = str(info.get("config_sha256", ""))[:12]
+    weights = str(info.get("sha256", ""))[:12]
+    words = (name, info.get("version", ""), weights, config and f"config {config}")
+    return " ".join(str(word) for word in words if word)
 
 
 def csv_line(cells: Iterable[Any]) -> str:
