@@ -1,10 +1,13 @@
-"""Motion during the acquisition of a slice."""
+"""Motion during the acquisition of a slice, elastic deformation, and one draw for each slice."""
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
-from mrclass.augment import RandSliceMotiond, move, moved_meanwhile
+import torchio
+from monai.transforms import Compose, RandGaussianNoised
+from mrclass.augment import EachSliced, RandElasticd, RandSliceMotiond, move, moved_meanwhile, warped
 
 
 def dot(row: int, column: int, size: int = 16) -> torch.Tensor:
@@ -48,3 +51,60 @@ def test_it_happens_as_often_as_asked_and_to_the_named_key_only() -> None:
     changed = sum(not torch.equal(result["image"], slab) for result in results)
     assert 10 < changed < 30
     assert all(result["label"] == 1 and result["image"].shape == slab.shape for result in results)
+
+
+def test_each_slice_draws_its_own() -> None:
+    slab = torch.zeros(6, 8, 8)
+    transform = EachSliced("image", RandGaussianNoised("image", prob=0.5)).set_random_state(1)
+    result = transform({"image": slab, "label": 1})
+    touched = [bool(one.abs().sum() > 0) for one in result["image"]]
+    assert 0 < sum(touched) < 6
+    assert (result["image"].shape, result["image"].dtype, result["label"]) == (slab.shape, slab.dtype, 1)
+    changed = result["image"][torch.tensor(touched)]
+    assert not torch.equal(changed[0], changed[1])
+
+
+def test_the_same_seed_gives_the_same_slices() -> None:
+    slab = torch.randn(4, 32, 32)
+    inner = [RandSliceMotiond("image", prob=0.5), RandElasticd("image", prob=0.5)]
+    results = [
+        EachSliced("image", Compose(inner)).set_random_state(seed)({"image": slab})["image"]
+        for seed in (3, 3, 4)
+    ]
+    assert torch.equal(results[0], results[1])
+    assert not torch.equal(results[0], results[2])
+
+
+def test_equal_control_points_shift_a_slice_whole() -> None:
+    # the weights of a cubic B-spline add up to one: 3 pixels everywhere; a pixel comes from 3 rows below
+    points = torch.zeros(1, 7, 7, 2)
+    points[..., 0] = 3.0
+    assert torch.allclose(warped(dot(8, 7), points), dot(5, 7), atol=1e-4)
+
+
+def test_an_elastic_deformation_is_torchios() -> None:
+    generator = torch.Generator().manual_seed(0)
+    points = torch.zeros(1, 7, 7, 2)
+    points[:, 2:-2, 2:-2] = (torch.rand(1, 3, 3, 2, generator=generator) - 0.5) * 10
+    rows, columns = torch.meshgrid(torch.arange(48.0), torch.arange(40.0), indexing="ij")
+    picture = torch.sin(rows / 7) + torch.cos(columns / 5)
+    # TorchIO's axes are (rows, columns, 1), its millimetres pixels here, but SimpleITK counts both axes, and
+    # lays the grid, the other way round (LPS)
+    turned = -points[0].flip(0, 1).numpy()
+    field = np.concatenate([turned, np.zeros((7, 7, 1), np.float32)], axis=-1)
+    elastic = torchio.ElasticDeformation(np.repeat(field[:, :, None], 7, axis=2), (5, 5, 0))
+    theirs = elastic(picture[None, ..., None])[0, ..., 0]
+    ours = warped(picture[None], points)[0]
+    inside = (slice(8, -8), slice(8, -8))  # at the border TorchIO fills with the picture's minimum
+    assert torch.allclose(ours[inside], theirs[inside], atol=0.01)
+    assert float((picture - theirs)[inside].abs().max()) > 0.3
+
+
+def test_an_elastic_deformation_is_smallest_at_the_border_and_differs_from_slice_to_slice() -> None:
+    ramp = torch.arange(64.0).expand(3, 64, 64)  # a value is its column: what changes is the displacement
+    elastic = RandElasticd("image", prob=1.0, max_displacement=6.0).set_random_state(0)
+    moved = (elastic({"image": ramp})["image"] - ramp)[:, :, 8:-8]
+    # row 2 lies 0.16 grid steps inside: the outermost point that moves counts a quarter there
+    assert float(moved[:, 2].abs().max()) < 6.0 * 0.26
+    assert float(moved[:, 32].abs().max()) > 6.0 * 0.3
+    assert not torch.allclose(moved[0, 32], moved[1, 32], atol=0.5)

@@ -84,7 +84,7 @@ def test_the_learning_rate_falls_to_a_tenth_after_three_epochs_without_a_lower_l
 
 def test_every_step_of_the_augmentation_keeps_a_slab_in_its_plane_and_shape(name: str) -> None:
     config = read(BUNDLES / name / "configs" / "train.json")
-    steps = config["augmentation"]["transforms"]
+    steps = config["augmentation"]["transform"]["transforms"]
     for chosen in [inner for step in steps for inner in step.get("transforms", [step])]:
         chosen.update({key: 1.0 for key in ("p", "prob") if key in chosen})
     parser = ConfigParser(config)
