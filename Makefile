@@ -6,6 +6,7 @@
 #   make bench     seconds per series and stage -> results/bench.json
 #   make bundles   render the six bundles from template/
 #   make thresholds  choose the bundles' thresholds on real (needs the shared data) and simulated volumes -> results/thresholds.json
+#   make exports   bundles to TorchScript and ONNX, scores compared with PyTorch's -> results/exports.json
 #   make validate  figures on real validation volumes (needs the shared data) and simulated ones -> results/validation*.json
 
 PYTHON ?= python3
@@ -17,7 +18,7 @@ DATA := $(or $(MRCLASS_SHARED_DATA),../shared/data)
 ALLOW_UNREADABLE := || test $$? -eq 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bundles thresholds validate clean
+.PHONY: help install demo test check bench bundles thresholds exports validate clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -60,6 +61,10 @@ thresholds: $(STAMP)
 		--run runs/choice-simulated runs/choice-phantom/truth.csv simulated -o results/thresholds.json
 	$(BIN)/python template/thresholds.py results/thresholds.json
 	$(BIN)/python template/render.py --write
+
+exports: $(STAMP)
+	$(BIN)/mrclass bundles export --bundles bundles -o results/exports.json \
+		$(if $(wildcard $(DATA)/volumes/validation),--on $(DATA)/volumes/validation)
 
 validate: $(STAMP)
 	rm -rf runs/validation

@@ -137,19 +137,25 @@ class OtherEnsemble(Ensemble):
     versions = {**VERSIONS, "mrclass_t2w": {"version": "2.0.0", "sha256": "cc"}}
 
 
-def ensemble(bundles: str, members: Mapping[str, str], device: str) -> Ensemble:
+def ensemble(bundles: str, members: Mapping[str, str], device: str, backends: Mapping[str, str]) -> Ensemble:
     return Ensemble()
 
 
-def other_ensemble(bundles: str, members: Mapping[str, str], device: str) -> Ensemble:
+def other_ensemble(
+    bundles: str, members: Mapping[str, str], device: str, backends: Mapping[str, str]
+) -> Ensemble:
     return OtherEnsemble()
 
 
-def no_ensemble(bundles: str, members: Mapping[str, str], device: str) -> Ensemble:
+def no_ensemble(
+    bundles: str, members: Mapping[str, str], device: str, backends: Mapping[str, str]
+) -> Ensemble:
     raise BundleError("bundles/mrclass_t1w/models/model.pt is missing")
 
 
-def dying_ensemble(bundles: str, members: Mapping[str, str], device: str) -> Ensemble:
+def dying_ensemble(
+    bundles: str, members: Mapping[str, str], device: str, backends: Mapping[str, str]
+) -> Ensemble:
     os._exit(7)
 
 

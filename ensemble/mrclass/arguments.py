@@ -49,6 +49,13 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--device", default="cpu", help="device of the networks, such as cuda (default: cpu)")
     one.add_argument(
+        "--backend",
+        action="append",
+        default=[],
+        metavar="[LABEL=]BACKEND",
+        help="runs the networks: torch (default), torchscript, onnx, openvino, tensorrt; may be repeated",
+    )
+    one.add_argument(
         "--timeout",
         type=_positive(float),
         default=300.0,
@@ -135,22 +142,35 @@ def parser() -> argparse.ArgumentParser:
 
     one = command(
         "bundles",
-        "list the bundles that would classify, check one, or put one in",
+        "list the bundles that would classify; check, add or export some",
         epilog="examples:\n  mrclass bundles list\n  mrclass bundles check MY_T2W\n"
-        "  mrclass bundles add MY_T2W --bundles MY_BUNDLES --replace",
+        "  mrclass bundles add MY_T2W --bundles MY_BUNDLES --replace\n"
+        "  mrclass bundles export --on /data/nifti -o exports.json",
     )
     one.add_argument(
         "action",
         nargs="?",
-        choices=("list", "check", "add"),
+        choices=("list", "check", "add", "export"),
         default="list",
-        help="list (default); check: do bundles fit as members? add: copy one into the folder of the bundles",
+        help="list (default); check: do bundles fit as members? add: copy one to the folder of the bundles; "
+        "export: bring them to TorchScript and ONNX and compare their scores",
     )
     one.add_argument(
-        "folders", nargs="*", type=Path, metavar="FOLDER", help="bundle to check (default: all) or add"
+        "folders",
+        nargs="*",
+        type=Path,
+        metavar="FOLDER",
+        help="bundle to check, export (default: all) or add",
     )
     _member_options(one)
     one.add_argument("--replace", action="store_true", help="add: take the place of the bundle of that label")
+    one.add_argument(
+        "--on",
+        type=Path,
+        metavar="DIR",
+        help="export: NIfTI files to compare scores on (default: a simulated subject)",
+    )
+    one.add_argument("-o", "--output", type=Path, metavar="JSON", help="export: write the comparison there")
     one.add_argument("--json", action="store_true", help="print JSON in place of text")
 
     one = command(

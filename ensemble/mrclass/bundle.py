@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from monai.bundle import ConfigParser
+from monai.bundle import ConfigParser, ckpt_export
 from monai.bundle.config_item import ConfigComponent
 
-from .card import CONFIG, METADATA, WEIGHTS, Card, number, read_card, read_json, sha256_of
+from .backends import exported_network
+from .card import BACKENDS, CONFIG, METADATA, WEIGHTS, Card, number, read_card, read_json, sha256_of
 from .errors import BundleError, WeightsMismatchError, WeightsMissingError
 
 
@@ -53,15 +54,21 @@ class Member(Card):
     steps: tuple[Step, ...]
 
 
-def load_member(folder: str | Path) -> Member:
+def load_member(folder: str | Path, backend: str = "torch", device: str = "cpu") -> Member:
     """Reads a bundle: its metadata, preprocessing and network from the inference config, its weights.
 
+    Args:
+        folder: the bundle.
+        backend: what runs the network: torch, or an export of it (`backends`).
+        device: where an exported network is to run; a PyTorch one is moved later.
+
     Raises:
+        UsageError: there is no such backend, or its runtime is not here.
         WeightsMissingError: models/model.pt is not there.
         WeightsMismatchError: it is not the file the metadata names.
         BundleError: anything else that keeps the folder from being a member.
     """
-    card = read_card(folder)
+    card = read_card(folder, backend)
     path = card.folder / CONFIG
     config = read_json(path)
     missing = [key for key in ("network_def", "preprocessing") if key not in config]
@@ -69,7 +76,7 @@ def load_member(folder: str | Path) -> Member:
         raise BundleError(
             f"{path} lacks {', '.join(missing)}; wanted the ids of a MONAI inference config. Add them."
         )
-    state = _weights(card)
+    state = _weights(card) if backend == "torch" else None
 
     parser = ConfigParser()
     parser.read_config(config)
@@ -79,7 +86,7 @@ def load_member(folder: str | Path) -> Member:
     try:
         with _without_codec_advice():
             parser.parse(reset=True)
-            network = parser.get_parsed_content("network_def")
+            network = parser.get_parsed_content("network_def") if state is not None else None
             preprocessing = parser.get_parsed_content("preprocessing")
             steps = _steps(parser, preprocessing, card.name)
             values = {
@@ -89,6 +96,8 @@ def load_member(folder: str | Path) -> Member:
         raise BundleError(
             f"{path} cannot be used: {first_line(error)}. Check the config against the template."
         ) from error
+    if state is None:
+        network = exported_network(card, device)
     if not isinstance(network, torch.nn.Module):
         raise BundleError(f"network_def of {path} is a {type(network).__name__}; wanted a torch network.")
     for key, stated in (("temperature", card.temperature), ("threshold", card.threshold)):
@@ -127,17 +136,20 @@ def _weights(card: Card) -> dict[str, torch.Tensor]:
     return {key: value.float() if value.is_floating_point() else value for key, value in state.items()}
 
 
-def _filled(network: torch.nn.Module, state: dict[str, torch.Tensor], card: Card) -> torch.nn.Module:
+def _filled(network: torch.nn.Module, state: dict[str, torch.Tensor] | None, card: Card) -> torch.nn.Module:
     """The network with its weights, in evaluation mode, tried once on two slices of noise."""
     try:
-        network.float().load_state_dict(state)
-        network.eval()
+        if state is not None:
+            network.float().load_state_dict(state)
+            network.eval()
         noise = torch.randn(2, 1, *card.spatial_shape, generator=torch.Generator().manual_seed(0))
         with torch.inference_mode():
             answer = network(noise)
             shape = tuple(answer.shape)
     except (RuntimeError, ValueError, TypeError, AttributeError, IndexError) as error:
-        raise BundleError(f"{card.folder / WEIGHTS} does not fit network_def: {first_line(error)}") from error
+        raise BundleError(
+            f"{card.folder / BACKENDS[card.backend]} does not fit network_def: {first_line(error)}"
+        ) from error
     if shape != (2, 2):
         raise BundleError(
             f"The network of {card.name} answers two slices with shape {shape}; wanted (2, 2), the logits of "
@@ -149,7 +161,28 @@ def _filled(network: torch.nn.Module, state: dict[str, torch.Tensor], card: Card
             f"The network of {card.name} answers with probabilities; wanted logits, softmax comes after it. "
             "Take the softmax out of network_def and put it into postprocessing."
         )
-    return network.requires_grad_(False)
+    for parameter in network.parameters():  # a ScriptModule has no requires_grad_ of its own
+        parameter.requires_grad_(False)
+    return network
+
+
+def save_torchscript(folder: Path, path: Path) -> None:
+    """Writes a bundle's network with its weights as TorchScript, as MONAI's own export does.
+
+    The file holds metadata and config as well, so that MONAI Deploy can run it by itself.
+    """
+    # torch calls TorchScript deprecated and MONAI lists its arguments: neither helps who asked for the file
+    with warnings.catch_warnings(), _quiet("monai.bundle.scripts"), _quiet("monai.networks.utils"):
+        warnings.simplefilter("ignore", FutureWarning)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        ckpt_export(
+            net_id="network_def",
+            filepath=str(path),
+            ckpt_file=str(folder / WEIGHTS),
+            meta_file=str(folder / METADATA),
+            config_file=str(folder / CONFIG),
+            bundle_root=str(folder),
+        )
 
 
 def _steps(parser: ConfigParser, preprocessing: Any, name: str) -> tuple[Step, ...]:
@@ -178,13 +211,19 @@ def _steps(parser: ConfigParser, preprocessing: Any, name: str) -> tuple[Step, .
 @contextmanager
 def _without_codec_advice() -> Iterator[None]:
     """Silences LoadImage's advice to install a GPU codec for DICOM: no DICOM is read here."""
-    logger = logging.getLogger("monai.data.nvimgcodec_pydicom_plugin")
+    with _quiet("monai.data.nvimgcodec_pydicom_plugin"), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
+        yield
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """A logger that says errors only."""
+    logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="NvImgCodecPydicomReader")
-            yield
+        yield
     finally:
         logger.setLevel(level)
 

@@ -12,13 +12,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import BundleError
+from .errors import BundleError, UsageError
 from .labels import OTHER, parse
 from .vote import REFINED, REFINEMENT
 
 METADATA = "configs/metadata.json"
 CONFIG = "configs/inference.json"
 WEIGHTS = "models/model.pt"
+EXPORTS = "models/exports.json"  # what the exported files were made of
+# What can run a member's network, and the file it reads.
+BACKENDS = {
+    "torch": WEIGHTS,
+    "torchscript": "models/model.ts",
+    "onnx": "models/model.onnx",
+    "openvino": "models/model.onnx",
+    "tensorrt": "models/model.onnx",
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ class Card:
         sha256: of models/model.pt, lower-case hexadecimal; empty where no weights were published yet.
         config_sha256: of configs/inference.json as it is; empty where there is none.
         spatial_shape: rows and columns of the network's input.
+        backend: what runs the network, a key of BACKENDS.
     """
 
     name: str
@@ -46,6 +56,7 @@ class Card:
     sha256: str
     config_sha256: str
     spatial_shape: tuple[int, ...]
+    backend: str
 
     @property
     def has_weights(self) -> bool:
@@ -53,12 +64,15 @@ class Card:
         return (self.folder / WEIGHTS).is_file()
 
 
-def read_card(folder: str | Path) -> Card:
+def read_card(folder: str | Path, backend: str = "torch") -> Card:
     """What a bundle says of itself, without reading its config or weights.
 
     Raises:
+        UsageError: there is no such backend.
         BundleError: no metadata, or a metadata that does not describe a member.
     """
+    if backend not in BACKENDS:
+        raise UsageError(f"{backend!r} is no backend; choose one of: {', '.join(BACKENDS)}")
     folder = Path(folder)
     path = folder / METADATA
     metadata = read_json(path)
@@ -114,6 +128,7 @@ def read_card(folder: str | Path) -> Card:
         sha256=str(block["weights_sha256"] or "").lower(),
         config_sha256=sha256_of(config) if config.is_file() else "",
         spatial_shape=shape,
+        backend=backend,
     )
 
 
@@ -144,8 +159,8 @@ def _key(name: str) -> str:
 def versions(cards: Iterable[Card]) -> dict[str, dict[str, Any]]:
     """Identity of each member by bundle name: what a run keeps of its members, and each of its results.
 
-    Label, version, threshold, temperature, sha256 of the weights, config_sha256 of the inference config. Of
-    two folders of one name in different places, the second is told apart by its label.
+    Label, version, threshold, temperature, backend, sha256 of the weights, config_sha256 of the inference
+    config. Of two folders of one name in different places, the second is told apart by its label.
     """
     found: dict[str, dict[str, Any]] = {}
     for card in cards:
@@ -154,6 +169,7 @@ def versions(cards: Iterable[Card]) -> dict[str, dict[str, Any]]:
             "version": card.version,
             "threshold": card.threshold,
             "temperature": card.temperature,
+            "backend": card.backend,
             "sha256": card.sha256,
             "config_sha256": card.config_sha256,
         }

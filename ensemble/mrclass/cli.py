@@ -80,7 +80,7 @@ def _end_like_ctrl_c(number: signal.Signals) -> None:
 
 def _classify(options: argparse.Namespace) -> int:
     from mrclass import report, run
-    from mrclass.members import parse_members
+    from mrclass.members import parse_backends, parse_members
 
     result = run.classify(
         options.paths,
@@ -89,6 +89,7 @@ def _classify(options: argparse.Namespace) -> int:
         members=parse_members(options.member),
         jobs=options.jobs,
         device=options.device,
+        backends=parse_backends(options.backend),
         timeout_s=options.timeout,
         keep_identifiers=options.keep_identifiers,
         retry=options.retry,

@@ -1,4 +1,7 @@
-"""The command `mrclass bundles list | check | add`: reads bundle folders, prints; `add` copies one."""
+"""The command `mrclass bundles list | check | add | export`: reads bundle folders, prints.
+
+`add` copies a bundle, `export` writes into models/ of bundles and the JSON that -o names.
+"""
 
 from __future__ import annotations
 
@@ -80,4 +83,53 @@ def _add(options: argparse.Namespace) -> int:
     return 0
 
 
-ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {"list": _list, "check": _check, "add": _add}
+def _export(options: argparse.Namespace) -> int:
+    import tempfile
+
+    from mrclass.card import read_card
+    from mrclass.members import choose, find_bundles, parse_members
+    from mrclass.progress import bar
+
+    if options.folders:
+        cards = [read_card(folder) for folder in options.folders]
+    else:
+        cards = choose(find_bundles(options.bundles), parse_members(options.member))
+    if options.on and not (volumes := sorted(options.on.rglob("*.nii*"))):
+        raise UsageError(f"{options.on} holds no NIfTI file; name a folder with --on that does.")
+    from mrclass import exports
+
+    with bar("bundles") as progress:
+        for number, card in enumerate(cards):
+            progress(number, len(cards))
+            exports.export(card.folder)
+            progress(number + 1, len(cards))
+    with tempfile.TemporaryDirectory() as name:
+        figures = exports.compare(cards, volumes if options.on else _simulated(Path(name)))
+    figures = {"data": "named volumes" if options.on else "simulated", **figures}
+    if options.json:
+        json.dump(figures, sys.stdout, indent=1)
+        print()
+    else:
+        print(exports.table(figures))
+    if options.output is not None:
+        from mrclass.truth import write
+
+        write(figures, options.output)
+    found = [one["status"] for entry in figures["bundles"].values() for one in entry["backends"].values()]
+    return 1 if "differs" in found else 0
+
+
+def _simulated(folder: Path) -> list[Path]:
+    """Volumes of one simulated subject, one of each label."""
+    from mrclass.phantom.study import write_subjects
+
+    write_subjects(folder, 1, 0, "nifti", ["t1w_se", "t2w", "flair", "adc", "swi", "pd"])
+    return sorted(folder.rglob("*.nii*"))
+
+
+ACTIONS: dict[str, Callable[[argparse.Namespace], int]] = {
+    "list": _list,
+    "check": _check,
+    "add": _add,
+    "export": _export,
+}

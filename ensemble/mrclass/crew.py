@@ -35,6 +35,7 @@ class Setup:
     bundles: str
     members: Mapping[str, str]
     device: str
+    backends: Mapping[str, str]
     threads: int
     scratch: Path
     timeout_s: float
@@ -60,7 +61,7 @@ def _work(setup: Setup, number: int, pipe: Connection) -> None:
     scratch = setup.scratch / str(number)
     scratch.mkdir(parents=True, exist_ok=True)
     try:
-        ensemble = setup.rooms.ensemble(setup.bundles, setup.members, setup.device)
+        ensemble = setup.rooms.ensemble(setup.bundles, setup.members, setup.device, setup.backends)
     except MRClassError as error:
         pipe.send(("failed", type(error).__name__, str(error)))
         return

@@ -90,6 +90,7 @@ class Ensemble:
         folder: str | Path,
         members: Mapping[str, str | Path] | None = None,
         device: str | torch.device = "cpu",
+        backends: str | Mapping[str, str] = "torch",
     ) -> Ensemble:
         """Ensemble of the bundles in a folder.
 
@@ -97,12 +98,16 @@ class Ensemble:
             folder: holds one sub-folder per bundle; sub-folders without configs/metadata.json are left aside.
             members: label to the bundle folder that takes (or joins as) that member.
             device: where the networks run.
+            backends: what runs the networks: torch, torchscript, onnx, openvino or tensorrt, for all or by
+                label; an export must have been made before (`mrclass bundles export`).
 
         Raises:
             BundleError: no bundle, two of one label, or one that cannot be loaded.
-            UsageError: the device is not there.
+            UsageError: the device, a backend or its runtime is not there.
         """
-        return cls((load_member(card.folder) for card in choose(folder, members)), device)
+        asked = {"": backends} if isinstance(backends, str) else backends
+        cards = choose(folder, members, asked)
+        return cls((load_member(card.folder, card.backend, str(device)) for card in cards), device)
 
     @property
     def versions(self) -> dict[str, dict[str, Any]]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
-from .card import METADATA, Card, read_card
+from .card import BACKENDS, METADATA, Card, read_card
 from .errors import BundleError, UsageError
 from .labels import parse, sort_key
 
@@ -55,12 +56,45 @@ def parse_members(texts: Iterable[str]) -> dict[str, Path]:
     return members
 
 
-def choose(folder: str | Path, members: Mapping[str, str | Path] | None = None) -> list[Card]:
-    """Cards of the bundles in a folder, those named by `members` in the place of theirs.
+def parse_backends(texts: Iterable[str]) -> dict[str, str]:
+    """`BACKEND` (for all) or `LABEL=BACKEND` of the command line -> label key, or "" for all -> backend.
 
     Raises:
+        UsageError: there is no such backend.
+    """
+    backends: dict[str, str] = {}
+    for text in texts:
+        name, _, backend = text.rpartition("=")
+        if backend not in BACKENDS:
+            raise UsageError(
+                f"--backend {text}: write BACKEND or LABEL=BACKEND; backends are {', '.join(BACKENDS)}"
+            )
+        try:
+            key = parse(name) if name else ""
+        except ValueError:
+            key = name.strip().lower()
+        backends[key] = backend
+    return backends
+
+
+def choose(
+    folder: str | Path,
+    members: Mapping[str, str | Path] | None = None,
+    backends: Mapping[str, str] | None = None,
+) -> list[Card]:
+    """Cards of the bundles in a folder, those named by `members` in the place of theirs.
+
+    Args:
+        folder: holds one sub-folder per bundle.
+        members: label to the bundle folder that serves it.
+        backends: label to what runs its network; "" stands for all that are not named. By default torch.
+
+    Raises:
+        UsageError: a backend is named for a label that nobody answers for.
         BundleError: no bundle, two of one label, or a named bundle that answers for another label.
     """
+    asked = dict(backends or {})
+    everywhere = asked.pop("", "torch")
     folder = Path(folder)
     if not folder.is_dir():
         raise BundleError(f"{folder} is not a folder; wanted one that holds the bundles.")
@@ -77,6 +111,11 @@ def choose(folder: str | Path, members: Mapping[str, str | Path] | None = None) 
             f"{folder} holds no bundle (no */{METADATA}); name the folder that holds the bundles."
         )
     check_labels(cards)
+    strangers = sorted(set(asked) - {card.label for card in cards})
+    if strangers:
+        known = ", ".join(card.label for card in cards)
+        raise UsageError(f"--backend {strangers[0]}=...: no bundle answers for it; there is: {known}")
+    cards = [replace(card, backend=asked.get(card.label, everywhere)) for card in cards]
     return sorted(cards, key=lambda card: (sort_key(card.label), card.label))
 
 

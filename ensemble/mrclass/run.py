@@ -49,6 +49,7 @@ def classify(
     members: Mapping[str, Path] | None = None,
     jobs: int | None = None,
     device: str = "cpu",
+    backends: Mapping[str, str] | None = None,
     timeout_s: float = 300.0,
     keep_identifiers: bool = False,
     retry: bool = False,
@@ -66,6 +67,7 @@ def classify(
         members: label -> bundle folder that serves it in place of the one in `bundles`.
         jobs: worker processes; by default one per core, four at most.
         device: of the networks, as torch names it.
+        backends: what runs the networks, as for `members.choose`.
         timeout_s: time limit for one series, in seconds.
         keep_identifiers: whether OUT holds real UIDs and patient keys.
         retry: whether series that could not be read are tried once more.
@@ -81,12 +83,13 @@ def classify(
     """
     started = time.monotonic()
     checked = plan.check_paths(paths, out)
-    cards = [] if rooms is not None else choose(folder := find_bundles(bundles), members)
+    cards = [] if rooms is not None else choose(folder := find_bundles(bundles), members, backends)
     setup = Setup(
         rooms=rooms or Rooms(),
         bundles="" if rooms is not None else str(folder.resolve()),
         members={label: str(Path(path).resolve()) for label, path in (members or {}).items()},
         device=device,
+        backends=dict(backends or {}),
         threads=1,
         scratch=(out / _SCRATCH).resolve(),
         timeout_s=timeout_s,

@@ -19,14 +19,14 @@ from typing import Any
 from mrclass.errors import MRClassError, SeriesError
 
 
-def _ensemble(bundles: str, members: Mapping[str, str], device: str) -> Any:
+def _ensemble(bundles: str, members: Mapping[str, str], device: str, backends: Mapping[str, str]) -> Any:
     # the other rooms as well: a library that is missing must end the run at its start, not fail every series
     import mrclass.convert
     import mrclass.header
     import mrclass.report  # noqa: F401
     from mrclass.ensemble import Ensemble
 
-    return Ensemble.from_folder(bundles, members=dict(members), device=device)
+    return Ensemble.from_folder(bundles, members=dict(members), device=device, backends=backends)
 
 
 def _convert(series: Any, folder: Path, timeout_s: float) -> Sequence[Any]:
@@ -57,7 +57,7 @@ def _thumbnail(slices: Any, path: Path) -> Any:
 class Rooms:
     """The rooms a worker goes through, as functions that a spawned process can import by name."""
 
-    ensemble: Callable[[str, Mapping[str, str], str], Any] = _ensemble
+    ensemble: Callable[[str, Mapping[str, str], str, Mapping[str, str]], Any] = _ensemble
     convert: Callable[[Any, Path, float], Sequence[Any]] = _convert
     header_label: Callable[[dict[str, Any], dict[str, Any] | None], Any] = _header_label
     verdict: Callable[[Any, str], str] = _verdict

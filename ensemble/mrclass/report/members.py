@@ -51,7 +51,7 @@ def thresholds(row: Row, run: Mapping[str, Any]) -> dict[str, float]:
 
 def notes(rows: Iterable[Row], run: Mapping[str, Any]) -> list[MemberNote]:
     """Every version of every member that judged a volume; the run's own list where no row names any."""
-    seen: dict[tuple[str, ...], int] = {}
+    seen: dict[tuple[str, str, str, str, str], int] = {}
     limits: dict[str, float] = {}
     for row in rows:
         members = _items(row.get("members"))
@@ -67,9 +67,9 @@ def notes(rows: Iterable[Row], run: Mapping[str, Any]) -> list[MemberNote]:
     return sorted(found, key=lambda note: (labels.sort_key(note.label), note.name, note.version))
 
 
-def _key(name: str, info: Mapping[str, Any]) -> tuple[str, ...]:
-    stated = (str(info.get(key) or "") for key in ("version", "sha256", "config_sha256"))
-    return name, label_of(name, info), *stated
+def _key(name: str, info: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    version, weights, config = (str(info.get(key) or "") for key in ("version", "sha256", "config_sha256"))
+    return name, label_of(name, info), version, weights, config
 
 
 def _items(members: Any) -> list[tuple[str, Mapping[str, Any]]]:
