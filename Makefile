@@ -64,7 +64,7 @@ thresholds: $(STAMP)
 
 exports: $(STAMP)
 	$(BIN)/mrclass bundles export --bundles bundles -o results/exports.json \
-		$(if $(wildcard $(DATA)/volumes/validation),--on $(DATA)/volumes/validation)
+		$(if $(wildcard $(DATA)/volumes/validation),--on $(DATA)/volumes/validation --limit 14)
 
 validate: $(STAMP)
 	rm -rf runs/validation

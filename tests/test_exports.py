@@ -193,11 +193,12 @@ def test_the_command_exports_a_real_bundle_and_compares_it_on_a_phantom(
     if not weights.is_file():
         pytest.skip(f"{weights} is not there")
     folder = shutil.copytree(BUNDLES / "mrclass_t2w", tmp_path / "mrclass_t2w")
-    write_subjects(tmp_path / "phantom", 1, 3, "nifti", ["t2w"])
-    arguments = ["bundles", "export", str(folder), "--on", str(tmp_path / "phantom")]
+    write_subjects(tmp_path / "phantom", 1, 3, "nifti", ["t2w", "noise"])
+    arguments = ["bundles", "export", str(folder), "--on", str(tmp_path / "phantom"), "--limit", "1"]
     assert cli.main([*arguments, "-o", str(tmp_path / "exports.json")]) == 0
     figures = json.loads((tmp_path / "exports.json").read_text())
     one = figures["bundles"]["mrclass_t2w"]
+    assert (figures["n_volumes"], one["n_slices"]) == (1, 10)
     assert one["backends"]["onnx"]["max_score_difference"] <= TOLERANCE
     assert one["backends"]["torchscript"]["status"] == "ok"
     assert "mrclass_t2w     onnx         ok" in capsys.readouterr().out

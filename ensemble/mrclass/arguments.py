@@ -170,6 +170,9 @@ def parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="export: NIfTI files to compare scores on (default: a simulated subject)",
     )
+    one.add_argument(
+        "--limit", type=_positive(int), metavar="N", help="export: N of these files, spread evenly"
+    )
     one.add_argument("-o", "--output", type=Path, metavar="JSON", help="export: write the comparison there")
     one.add_argument("--json", action="store_true", help="print JSON in place of text")
 

@@ -96,6 +96,8 @@ def _export(options: argparse.Namespace) -> int:
         cards = choose(find_bundles(options.bundles), parse_members(options.member))
     if options.on and not (volumes := sorted(options.on.rglob("*.nii*"))):
         raise UsageError(f"{options.on} holds no NIfTI file; name a folder with --on that does.")
+    if options.on and options.limit:
+        volumes = volumes[:: max(1, -(-len(volumes) // options.limit))]
     from mrclass import exports
 
     with bar("bundles") as progress:

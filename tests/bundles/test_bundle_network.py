@@ -1,4 +1,4 @@
-"""The network of each bundle: torchvision's ResNet-18 with one input channel, exportable, of known shapes."""
+"""The network of each bundle: torchvision's ResNet-18 with one input channel."""
 
 from __future__ import annotations
 
@@ -37,43 +37,3 @@ def test_training_and_inference_build_the_same_network(name: str) -> None:
     assert {k: v.shape for k, v in trained.items()} == {
         k: v.shape for k, v in built(name).state_dict().items()
     }
-
-
-def test_the_network_takes_and_gives_what_metadata_says(name: str, alone: Path) -> None:
-    verify_net_in_out(
-        net_id="network_def",
-        meta_file=str(alone / "configs" / "metadata.json"),
-        config_file=str(alone / "configs" / "inference.json"),
-        bundle_root=str(alone),
-    )
-
-
-def test_the_weights_export_to_torchscript_with_the_same_outputs(name: str, alone: Path) -> None:
-    file = alone / "models" / "model.ts"
-    ckpt_export(
-        net_id="network_def",
-        filepath=str(file),
-        ckpt_file=str(alone / "models" / "model.pt"),
-        meta_file=str(alone / "configs" / "metadata.json"),
-        config_file=str(alone / "configs" / "inference.json"),
-        bundle_root=str(alone),
-    )
-    slices = torch.randn(1, 1, 224, 224)
-    plain = network()
-    plain.load_state_dict(torch.load(alone / "models" / "model.pt", weights_only=True))
-    with torch.no_grad():
-        assert torch.allclose(torch.jit.load(file)(slices), plain.eval()(slices), atol=1e-5)
-
-
-@pytest.mark.parametrize("file", ["inference.json", "train.json"])
-def test_no_property_that_a_monai_workflow_needs_is_missing(file: str, alone: Path, volumes: Path) -> None:
-    workflow = ConfigWorkflow(
-        config_file=str(alone / "configs" / file),
-        workflow_type=file.removesuffix(".json"),
-        bundle_root=str(alone),
-        logging_file=False,
-        datalist=str(volumes / "datalist.json"),
-        dataset_dir=str(volumes),
-    )
-    workflow.initialize()
-    assert workflow.check_properties() == []
