@@ -62,6 +62,8 @@ class Volume:
     sidecar: dict[str, Any]
     shape: tuple[int, ...] = (8, 8, 4)
     spacing: tuple[float, ...] = (2.0, 2.0, 2.0)
+    orientation: tuple[float, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,8 @@ class Prediction:
 class HeaderLabel:
     label: str | None
     evidence: tuple[str, ...] = ()
+    basis: str = "SeriesDescription"
+    sources: tuple[tuple[str, str | None], ...] = (("SeriesDescription", "t1w"),)
 
 
 def scan(paths: Sequence[Path], exclude: Sequence[Path], spool: Path) -> Intake:
@@ -111,7 +115,9 @@ def convert(series: Series, folder: Path, timeout_s: float) -> list[Volume]:
         raise ConversionError("dcm2niix made no volume: it said so")
     if words[0] == "two":
         return [Volume(series.files[0], 0, "echo 1", {}), Volume(series.files[0], 1, "echo 2", {})]
-    return [Volume(series.files[0], 0, "", {})]
+    facts = {"EchoTime": 0.08, "DiffusionBValue": 1000, "ImageType": ["ORIGINAL", "M"]}
+    plane, remarks = (1, 0, 0, 0, 1, 0), ("The slices are uneven.",)
+    return [Volume(series.files[0], 0, "", facts, orientation=plane, remarks=remarks)]
 
 
 class Ensemble:

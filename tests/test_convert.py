@@ -93,6 +93,39 @@ def test_a_localizer_in_three_planes_gives_a_volume_per_plane(tmp_path: Path, ou
     assert all(volume.shape[2] == 1 for volume in volumes)
 
 
+def test_a_3d_acquisition_keeps_its_slices_along_the_third_axis(tmp_path: Path, out: Path) -> None:
+    for number in range(SIZE):
+        place = {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1], "ImagePositionPatient": [2 * number, 0, 0]}
+        grid = {"SliceThickness": 2, "SpacingBetweenSlices": 2, "MRAcquisitionType": "3D"}
+        write(tmp_path / "in" / f"{number}", image(1, number, **place, **grid))
+    (volume,) = converted(tmp_path / "in", out)
+    # isotropic: nothing but the header tells that it was acquired in sagittal slices
+    assert volume.spacing == pytest.approx((2, 2, 2))
+    assert np.abs(volume.affine[:3, 2]) == pytest.approx((2, 0, 0))
+    assert volume.orientation == (0, 1, 0, 0, 0, -1) and volume.remarks == ()
+
+
+def test_a_nifti_file_with_a_sidecar_is_turned_so_that_its_slices_come_third(
+    tmp_path: Path, out: Path
+) -> None:
+    array = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)
+    series = nifti(tmp_path / "a.nii", array, np.diag([1.0, 1.0, 1.0, 1.0]))
+    (tmp_path / "a.json").write_text(json.dumps({"ImageOrientationPatientDICOM": [0, 1, 0, 0, 0, -1]}))
+    (volume,) = convert(series, out)
+    assert volume.shape == (5, 6, 4) and volume.path.is_relative_to(out)
+    turned = nibabel.load(volume.path)
+    assert np.asarray(turned.dataobj)[1, 2, 3] == array[3, 1, 2]
+    np.testing.assert_allclose(turned.affine @ [1, 2, 3, 1], [3, 1, 2, 1])
+
+
+def test_slices_that_are_missing_are_a_remark(tmp_path: Path, out: Path) -> None:
+    for number in (0, 1, 2, 5):
+        write(tmp_path / "in" / f"{number}", image(1, number, ImagePositionPatient=[-16, -16, 3 * number]))
+    (volume,) = converted(tmp_path / "in", out)
+    assert volume.note == "resampled to even slice distances" and volume.shape[2] == 6
+    assert any("interslice" in remark for remark in volume.remarks)
+
+
 def test_colour_images_are_read_as_luminance_and_say_so(tmp_path: Path, out: Path) -> None:
     pixels: np.ndarray = np.zeros((SIZE, SIZE, 3), np.uint8)
     pixels[..., 1] = 100  # green

@@ -27,6 +27,16 @@ def test_a_row_has_exactly_the_agreed_keys(path: Path) -> None:
     assert (row["label"], row["scores"], row["status"]) == ("t1w", {"t1w": 0.9}, "done")
 
 
+def test_a_ledger_written_before_a_key_was_added_is_read_with_its_default(path: Path) -> None:
+    with Ledger(path) as book:
+        book.finish(head(), [{"label": "t1w"}])
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE volumes SET data = json_remove(data, '$.echo_time', '$.remarks')")
+    with Ledger(path) as book:
+        (row,) = book.rows()
+    assert (row["echo_time"], row["remarks"], row["label"]) == (None, [], "t1w")
+
+
 def test_a_series_without_volumes_has_one_row(path: Path) -> None:
     with Ledger(path) as book:
         book.finish(head(status="unreadable", reason="truncated"), [])

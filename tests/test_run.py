@@ -82,6 +82,17 @@ def test_a_row_says_what_the_header_claims_and_how_long_each_stage_took(export: 
     assert rows["a.txt"]["members"] == doubles.VERSIONS
 
 
+def test_a_row_says_what_distinguishes_its_volume(export: Path, tmp_path: Path) -> None:
+    write(export, a="t1w")
+    (row,) = classify(export, tmp_path / "out").rows
+    assert (row["header_basis"], row["header_claims"]) == (
+        "SeriesDescription",
+        [["SeriesDescription", "t1w"]],
+    )
+    assert (row["echo_time"], row["b_value"], row["image_type"]) == (80.0, 1000.0, ["ORIGINAL", "M"])
+    assert row["orientation"] == [1, 0, 0, 0, 1, 0] and row["remarks"] == ["The slices are uneven."]
+
+
 def test_pictures_lie_beside_the_report_under_the_number_of_their_row(export: Path, tmp_path: Path) -> None:
     write(export, a="t1w", b="broken")
     out = tmp_path / "out"

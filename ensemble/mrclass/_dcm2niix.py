@@ -93,23 +93,9 @@ def run(files: Sequence[Path], work: Path, timeout_s: float) -> Output:
     for number, path in enumerate(files):
         os.symlink(path, links / f"{number:06d}.dcm")
     # -ba y: neither names nor dates in the sidecar; -g i and a home of its own: no defaults of the user's.
-    options = [
-        "-g",
-        "i",
-        "-b",
-        "y",
-        "-ba",
-        "y",
-        "-z",
-        "n",
-        "-w",
-        "2",
-        "-f",
-        STEM + "%s",
-        "-o",
-        str(work),
-        str(links),
-    ]
+    # -x i: 3-D acquisitions keep their slices along the third axis (docs/decisions/0006-acquisition-axis.md).
+    options = ["-g", "i", "-b", "y", "-ba", "y", "-z", "n", "-w", "2", "-x", "i"]
+    options += ["-f", STEM + "%s", "-o", str(work), str(links)]
     status, talk = _process([binary(), *options], home, work / "words.txt", timeout_s)
     shutil.rmtree(home, ignore_errors=True)
     written = tuple(

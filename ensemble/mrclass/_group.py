@@ -17,11 +17,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from mrclass._judge import FileRecord, Judgement, judge, not_dicom
+from mrclass._stacks import Stack, merge
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Series:
         status_hint: "ok", "skipped" or "unreadable".
         notes: what a reader of the row should know though the series is converted.
         patient_id: the real PatientID, for `--keep-identifiers` only.
+        stacks: where its slices lie by its own headers, one per orientation.
     """
 
     key: str
@@ -52,6 +54,7 @@ class Series:
     status_hint: str = "ok"
     notes: tuple[str, ...] = ()
     patient_id: str = field(default="", repr=False)
+    stacks: tuple[Stack, ...] = field(default=(), repr=False)
 
     @property
     def folder(self) -> Path:
@@ -166,6 +169,7 @@ def _one_series(key: str, members: list[FileRecord]) -> tuple[Series, list[FileN
         bad = next(verdict.reason for verdict in verdicts if verdict.status != "ok")
         remarks.append(f"{len(members) - len(good)} of {len(members)} files left out: {bad}")
     series = _build(key, good[0], tuple(record.path for record in good), None, "ok", tuple(remarks))
+    series = replace(series, stacks=merge((record.stacks, record.header) for record in good))
     return series, [_note(record, key, verdict) for record, verdict in zip(members, verdicts, strict=True)]
 
 

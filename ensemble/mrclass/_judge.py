@@ -44,6 +44,7 @@ class FileRecord:
         kind: "dicom", "none" (not DICOM) or "broken" (DICOM, but its header cannot be read).
         content: hash of instance number, position, times, echo, matrix.
         cut: how its pixel data are cut off, in words; None if they are whole.
+        stacks: where its slices lie by its header, as `_positions.stacks` gives them.
         shown: its path relative to what the user named, for messages.
     """
 
@@ -60,6 +61,7 @@ class FileRecord:
     object: str = ""
     pixels: bool = False
     cut: str | None = None
+    stacks: list[Any] = field(default_factory=list)
     header: dict[str, Any] = field(default_factory=dict)
     shown: str = ""
 
@@ -77,6 +79,7 @@ class FileRecord:
             object=answer.get("object") or "",
             pixels=bool(answer.get("pixels")),
             cut=answer.get("cut"),
+            stacks=answer.get("stacks") or [],
             header=answer.get("header") or {},
             **{word: _text(answer.get(word)) for word in ("series", "study", "instance", "patient")},
         )

@@ -14,7 +14,11 @@ import os
 import struct
 import sys
 import warnings
+from runpy import run_path
 from typing import Any, BinaryIO
+
+# Loaded by its path: no folder is on the child's path from which a stranger's module could be taken.
+POSITIONS = run_path(os.path.join(os.path.dirname(os.path.abspath(__file__)), "_positions.py"))
 
 MAX_TEXT = 1024  # characters kept of one value
 MAX_VALUES = 64  # values kept of one multi-valued element
@@ -187,7 +191,10 @@ def read_dataset(file: BinaryIO, start: str, head: bytes, stop: Any) -> Any:
     from pydicom import filereader
     from pydicom.datadict import tag_for_keyword
 
-    wanted = [tag_for_keyword(word) for word in (*HEADER, *IDENTITY)] + list(PRIVATE_B)
+    wanted = [tag_for_keyword(word) for word in (*HEADER, *IDENTITY)] + [
+        *PRIVATE_B,
+        POSITIONS["MOSAIC_SLICES"],
+    ]
     dataset = filereader.read_partial(
         file, stop_when=stop, force=start == "bare", specific_tags=[tag for tag in wanted if tag is not None]
     )
@@ -269,6 +276,7 @@ def record(dataset: Any, meta: Any, syntax: Any, pixels: bool, cut: str | None) 
         "object": UID(uid).name if uid else "",
         "pixels": pixels,
         "cut": cut,
+        "stacks": POSITIONS["stacks"](dataset, get),
         "header": {keyword: value for keyword, value in header.items() if value is not None},
     }
 

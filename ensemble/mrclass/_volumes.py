@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ class Piece:
     Attributes:
         words: what distinguishes it inside its file.
         whole: the file is this volume already.
+        order: the file's axes in the order in which the volume has them.
     """
 
     source: Path
@@ -35,6 +36,21 @@ class Piece:
     spacing: tuple[float, float, float]
     plane: str
     whole: bool
+    order: tuple[int, int, int] = (0, 1, 2)
+
+    def turned(self, axis: int) -> Piece:
+        """The same volume with this axis as its third; it goes to a file of its own."""
+        first, second = (other for other in range(3) if other != axis)
+        order = (first, second, axis)
+        return replace(
+            self,
+            affine=self.affine[:, [*order, 3]],
+            shape=(self.shape[first], self.shape[second], self.shape[axis]),
+            spacing=(self.spacing[first], self.spacing[second], self.spacing[axis]),
+            plane=PLANES[int(np.argmax(np.abs(self.affine[:3, axis])))],
+            whole=False,
+            order=order,
+        )
 
     def save(self, path: Path, may_keep: bool) -> Path:
         """Write it as a 3-D file and return `path`; the source's own path where that is such a file already.
@@ -68,7 +84,8 @@ class Piece:
             array = np.abs(array)
         if array.dtype not in (np.uint8, np.int16, np.uint16, np.float32):
             array = array.astype(np.float32)
-        return array.reshape(self.shape)
+        stored = [self.shape[self.order.index(axis)] for axis in range(3)]
+        return array.reshape(stored).transpose(self.order)
 
 
 def pieces(path: Path, b_values: tuple[float, ...], max_voxels: int) -> list[Piece]:

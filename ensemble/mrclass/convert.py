@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 
 from mrclass._dcm2niix import Output, run
+from mrclass._stacks import Match, Stack, match, stated
 from mrclass._walk import nifti_stem
 from mrclass.dicom import Series
 from mrclass.errors import ConversionError
+from mrclass.geometry import acquisition_axis
 
 MAX_VOXELS = 1 << 29  # of one volume; an absurd matrix in a header must not fill the memory
 MAX_VOLUMES = 512  # of one series
@@ -64,11 +66,16 @@ class Volume:
 
     Attributes:
         path: NIfTI file, 3-D; inside the caller's folder, or the input itself where that was a 3-D NIfTI
-        file. index: position among the series' volumes, from 0. note: what distinguishes it ("echo 2", "b
-        1000", "time point 1 of 120"), "" if nothing has to. sidecar: fields of dcm2niix's JSON, without
-        identifying ones; times in seconds as BIDS has them. affine: float64, shape (4, 4), voxel -> mm, RAS+.
-        shape: voxels along i, j, k. spacing: mm along i, j, k. warnings: dcm2niix's warnings that touch what
-        is seen.
+            file.
+        index: position among the series' volumes, from 0.
+        note: what distinguishes it ("echo 2", "b 1000", "time point 1 of 120"), "" if nothing has to.
+        sidecar: fields of dcm2niix's JSON, without identifying ones; times in seconds as BIDS has them.
+        affine: float64, shape (4, 4), voxel -> mm, RAS+.
+        shape: voxels along i, j, k; slices along k where the header tells its orientation.
+        spacing: mm along i, j, k.
+        orientation: ImageOrientationPatient, six cosines, LPS+; () where the header has none.
+        remarks: where its geometry disagrees with the header, and dcm2niix's warnings that touch what is
+            seen.
     """
 
     path: Path
@@ -78,7 +85,8 @@ class Volume:
     affine: np.ndarray = field(repr=False)
     shape: tuple[int, int, int] = (0, 0, 0)
     spacing: tuple[float, float, float] = (0.0, 0.0, 0.0)
-    warnings: tuple[str, ...] = ()
+    orientation: tuple[float, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -111,12 +119,12 @@ def convert(series: Series, folder: Path, timeout_s: float = 120.0) -> list[Volu
         raise ConversionError(f"{folder} could not be written to: {error.strerror or error}.") from error
     try:
         if series.kind == "nifti":
-            volumes = _split([_nifti_part(series.files[0])], work, keep_input=True)
+            volumes = _split([_nifti_part(series.files[0])], work, ())
             said: Output | None = None
         else:
             said = run(series.files, work, timeout_s)
             parts = [_part(path, said.stem) for path in _choose(said.files)]
-            volumes = _split(parts, work, keep_input=False)
+            volumes = _split(parts, work, series.stacks)
     except OSError as error:
         shutil.rmtree(work, ignore_errors=True)
         raise ConversionError(f"No volume could be written: {error.strerror or error}.") from error
@@ -125,7 +133,7 @@ def convert(series: Series, folder: Path, timeout_s: float = 120.0) -> list[Volu
         raise
     if said is not None:
         shutil.rmtree(said.links, ignore_errors=True)
-        volumes = [replace(volume, warnings=said.warnings) for volume in volumes]
+        volumes = [replace(volume, remarks=(*volume.remarks, *said.warnings)) for volume in volumes]
     return volumes
 
 
@@ -210,15 +218,24 @@ def _b_values(path: Path) -> tuple[float, ...]:
         return ()
 
 
-def _split(parts: Sequence[_Part], work: Path, keep_input: bool) -> list[Volume]:
-    """3-D volumes of NIfTI files, each with its note; raises ConversionError if none can be had."""
+def _split(parts: Sequence[_Part], work: Path, stacks: Sequence[Stack]) -> list[Volume]:
+    """3-D volumes of NIfTI files, each with its note; raises ConversionError if none can be had.
+
+    The header's ImageOrientationPatient says across which axis the slices lie; that axis becomes the third.
+    """
     from mrclass._volumes import Piece, pieces
 
-    found: list[tuple[_Part, Piece]] = []
+    found: list[tuple[_Part, Piece, Match]] = []
     problems: list[str] = []
     for part in parts:
         try:
-            found.extend((part, piece) for piece in pieces(part.path, part.b_values, MAX_VOXELS))
+            for piece in pieces(part.path, part.b_values, MAX_VOXELS):
+                told = _told(part, piece, stacks)
+                if told.axis is not None and told.axis != acquisition_axis(
+                    piece.shape, np.asarray(piece.spacing)
+                ):
+                    piece = piece.turned(told.axis)
+                found.append((part, piece, told))
         except ConversionError as error:
             problems.append(str(error))
     if not found:
@@ -227,22 +244,38 @@ def _split(parts: Sequence[_Part], work: Path, keep_input: bool) -> list[Volume]
         raise ConversionError(
             f"The series holds {len(found)} separate volumes; at most {MAX_VOLUMES} are looked at."
         )
-    notes = _notes(found)
+    notes = _notes([(part, piece) for part, piece, _ in found])
     volumes = []
-    for index, ((part, piece), note) in enumerate(zip(found, notes, strict=True)):
+    for index, ((part, piece, told), note) in enumerate(zip(found, notes, strict=True)):
         sidecar = dict(part.sidecar)
         if piece.b_value is not None:
             sidecar["DiffusionBValue"] = piece.b_value
         path = piece.save(work / f"volume-{index:03d}.nii", may_keep=True)
+        remarks = (*told.remarks, *problems)
         volumes.append(
-            Volume(path, index, note, sidecar, piece.affine, piece.shape, piece.spacing, tuple(problems))
+            Volume(
+                path,
+                index,
+                note,
+                sidecar,
+                piece.affine,
+                piece.shape,
+                piece.spacing,
+                told.orientation,
+                remarks,
+            )
         )
     kept = {volume.path for volume in volumes}
-    if not keep_input:  # 4-D originals are no longer needed
-        for part in parts:
-            if part.path not in kept:
-                os.unlink(part.path)
+    for part in parts:  # 4-D originals are no longer needed
+        if part.path not in kept and part.path.parent == work:
+            os.unlink(part.path)
     return volumes
+
+
+def _told(part: _Part, piece: Any, stacks: Sequence[Stack]) -> Match:
+    """What the series' headers, or the sidecar of a NIfTI file, say of a volume's geometry."""
+    known = stacks or stated(part.sidecar.get("ImageOrientationPatientDICOM"))
+    return match(piece.shape, piece.affine, known, any(word.startswith("resampled") for word in part.words))
 
 
 def _notes(found: Sequence[tuple[_Part, Any]]) -> list[str]:

@@ -35,11 +35,13 @@ class HeaderLabel:
         label: key of the label, or None: the header is silent.
         evidence: one plain sentence per source that says something, the deciding one first.
         basis: the source that decided ("SeriesDescription", "ImageType", ..., "timing"), "" if silent.
+        sources: every source that says something, with the label it means or None, in the order of rank.
     """
 
     label: str | None
     evidence: list[str] = field(default_factory=list)
     basis: str = ""
+    sources: tuple[tuple[str, str | None], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -77,17 +79,18 @@ def header_label(header: Mapping[str, Any], sidecar: Mapping[str, Any] | None = 
     ]
     decided = next((claim for claim in claims if claim.label is not None), None)
     agent = contrast(merged)
+    sources = tuple((claim.source, claim.label) for claim in claims)
     evidence = [claim.sentence for claim in sorted(claims, key=lambda claim: claim is not decided)]
     if not _text(merged, "SeriesDescription"):
         evidence.append("SeriesDescription is empty.")
     if decided is None:
-        return HeaderLabel(None, evidence + ([agent[1]] if agent else []))
+        return HeaderLabel(None, evidence + ([agent[1]] if agent else []), sources=sources)
     label = decided.label
     if agent:
         evidence.append(agent[1])
         if label == "t1w" and agent[0]:
             label = "t1ce"
-    return HeaderLabel(label, evidence, decided.source)
+    return HeaderLabel(label, evidence, decided.source, sources)
 
 
 def verdict(claimed: HeaderLabel | str | None, content_label: str) -> str:

@@ -32,7 +32,8 @@ VOLUME_DEFAULTS: dict[str, Any] = {
     "volume_index": 0, "volume_note": "", "label": "", "score": None, "conflict": False, "candidates": [],
     "votes": {}, "scores": {}, "slice_scores": {}, "n_slices": 0, "acquisition_plane": "", "shape": [],
     "spacing": [], "header_label": "", "header_evidence": [], "header_basis": "", "verdict": "",
-    "seconds": {}, "thumbnails": [],
+    "seconds": {}, "thumbnails": [], "header_claims": [], "echo_time": None, "b_value": None,
+    "image_type": [], "orientation": [], "remarks": [],
 }  # fmt: skip
 ROW_KEYS: tuple[str, ...] = ("row_id", *SERIES_DEFAULTS, *VOLUME_DEFAULTS, "members")
 _EMPTY = {**SERIES_DEFAULTS, **VOLUME_DEFAULTS}  # for rows that an earlier version wrote

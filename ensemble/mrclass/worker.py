@@ -131,9 +131,8 @@ def _one_volume(
         "volume_note": volume.note,
         "shape": [int(n) for n in volume.shape],
         "spacing": [round(float(mm), 4) for mm in volume.spacing],
-        "header_label": claimed.label or "",
-        "header_evidence": list(claimed.evidence),
-        "header_basis": getattr(claimed, "basis", ""),
+        **_claims(claimed),
+        **_facts(volume, series.header),
         "seconds": {"convert": convert_s},
     }
     try:
@@ -170,4 +169,29 @@ def _header_only(series: Any, rooms: Rooms) -> dict[str, Any]:
         claimed = rooms.header_label(series.header, None)
     except Exception:  # the reason already given is the one that matters; a second one would hide it
         return {}
-    return {"header_label": claimed.label or "", "header_evidence": list(claimed.evidence)}
+    return _claims(claimed)
+
+
+def _claims(claimed: Any) -> dict[str, Any]:
+    """Header label, the source that decided, every source's claim, and the sentences."""
+    return {
+        "header_label": claimed.label or "",
+        "header_basis": claimed.basis,
+        "header_claims": [[source, label or ""] for source, label in claimed.sources],
+        "header_evidence": list(claimed.evidence),
+    }
+
+
+def _facts(volume: Any, header: Mapping[str, Any]) -> dict[str, Any]:
+    """What distinguishes a series' volumes: echo time (ms), b-value (s/mm2), ImageType, orientation."""
+    seconds = volume.sidecar.get("EchoTime")
+    echo = seconds * 1000.0 if isinstance(seconds, (int, float)) else header.get("EchoTime")
+    b_value = volume.sidecar.get("DiffusionBValue")
+    kinds = volume.sidecar.get("ImageType") or header.get("ImageType") or []
+    return {
+        "echo_time": round(float(echo), 4) if isinstance(echo, (int, float)) else None,
+        "b_value": float(b_value) if isinstance(b_value, (int, float)) else None,
+        "image_type": [str(kind) for kind in (kinds if isinstance(kinds, list) else [kinds])],
+        "orientation": [round(float(cosine), 4) for cosine in volume.orientation],
+        "remarks": list(volume.remarks),
+    }

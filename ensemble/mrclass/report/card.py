@@ -132,6 +132,7 @@ def _finding(row: Row, limits: Mapping[str, float]) -> str:
     if clean(row.get("volume_note")):  # what tells the volumes of one series apart comes first
         facts.insert(0, f'<b class="which">{escape(row.get("volume_note"))}</b>')
     parts.append(f'<p class="note">{" · ".join(facts)}</p>')
+    parts += [f'<p class="note">{escape(remark)}</p>' for remark in row.get("remarks") or () if clean(remark)]
     return "".join(parts)
 
 

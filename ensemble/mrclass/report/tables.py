@@ -61,6 +61,13 @@ _LAST = (
     "seconds",
     "thumbnails",
     "members",
+    "header_basis",
+    "header_claims",
+    "echo_time",
+    "b_value",
+    "image_type",
+    "orientation",
+    "remarks",
 )
 _FORMULA = re.compile(r"^\s*[=+\-@＝＋－＠]")
 # Spreadsheets of a locale whose list separator is the semicolon cut there even inside a quoted cell.
@@ -131,6 +138,8 @@ def _cell(column: str, value: Any) -> str | int | float:
 
 
 def _short(part: Any) -> str:
+    if isinstance(part, (list, tuple)):
+        return " ".join(_short(item) for item in part)
     return f"{part:.4g}" if isinstance(part, float) else str(part)
 
 
