@@ -51,11 +51,12 @@ def test_each_disagreement_is_one_sentence() -> None:
     assert finer.remarks == ("The header has pixels of 1 x 1 mm, the volume 0.5 x 1 mm.",)
 
 
-def test_uneven_slices_are_named_unless_they_were_resampled() -> None:
+def test_uneven_slices_are_named_and_resampled_ones_are_not_counted() -> None:
     stack = files(AXIAL, [0.0, 3.0, 6.0, 12.0])
     grid = np.diag([-1.0, -1.0, 3.0, 1.0])
-    assert match((6, 8, 4), grid, stack).remarks == ("The header's slices lie 3 to 6 mm apart.",)
-    assert match((6, 8, 5), grid, stack, resampled=True).remarks == ()
+    uneven = ("The header's slices lie 3 to 6 mm apart.",)
+    assert match((6, 8, 4), grid, stack).remarks == uneven
+    assert match((6, 8, 5), grid, stack, resampled=True).remarks == uneven
 
 
 def test_a_turned_volume_says_by_how_many_degrees() -> None:

@@ -161,11 +161,11 @@ def _sizes(
     if not resampled and stack.slices is not None and stack.slices != shape[axis]:
         remarks.append(f"The header has {stack.slices} slice positions, the volume {shape[axis]} slices.")
     gaps = np.diff(stack.positions)
-    if gaps.size and not resampled:
+    if gaps.size:
         middle = float(np.median(gaps))
         if float(gaps.max()) > UNEVEN * middle or float(gaps.min()) * UNEVEN < middle:
             remarks.append(f"The header's slices lie {gaps.min():.4g} to {gaps.max():.4g} mm apart.")
-        elif stack.slices == shape[axis] and not _near(middle, float(spacing[axis])):
+        elif not resampled and stack.slices == shape[axis] and not _near(middle, float(spacing[axis])):
             remarks.append(
                 f"The header's slices lie {middle:.4g} mm apart, the volume's {spacing[axis]:.4g} mm."
             )
