@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mrclass import run
 from mrclass.errors import BundleError, ConversionError, VolumeError
 from mrclass.worker import Rooms
 
@@ -182,3 +183,23 @@ ROOMS = Rooms(ensemble, convert, header_label, verdict, thumbnail)
 OTHER_ROOMS = Rooms(other_ensemble, convert, header_label, verdict, thumbnail)
 NO_ROOMS = Rooms(no_ensemble, convert, header_label, verdict, thumbnail)
 DYING_ROOMS = Rooms(dying_ensemble, convert, header_label, verdict, thumbnail)
+
+
+# ---- a run with them
+
+
+def classify(export: Path, out: Path, **more: Any) -> run.Result:
+    """`run.classify` with one worker, without talk."""
+    options: dict[str, Any] = {"jobs": 1, "rooms": ROOMS, "scan": scan, "say": lambda text: None}
+    return run.classify([export], out, **{**options, **more})
+
+
+def write(export: Path, **files: str) -> None:
+    """One series a name: NAME.txt with its words."""
+    for name, words in files.items():
+        (export / f"{name}.txt").write_text(words)
+
+
+def by_source(result: run.Result) -> dict[str, dict[str, Any]]:
+    """The rows of a run by the file they are of."""
+    return {row["source"]: row for row in result.rows}
