@@ -72,6 +72,28 @@ def test_with_truth_the_metrics_are_written(tmp_path: Path) -> None:
     assert content["accuracy"]["value"] == 1.0
 
 
+def unread(file: str, **more: Any) -> dict[str, Any]:
+    """What the network makes of the empty slab of a volume that could not be read."""
+    image = MetaTensor(torch.zeros(1), meta={"filename_or_obj": file, "unreadable": "it is cut off"})
+    return {**output([0.9], file), "image": image, **more}
+
+
+def test_an_unreadable_volume_has_a_row_with_its_reason_and_no_score(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good, bad = written(tmp_path, [output([0.9]), unread("b.nii.gz")])
+    assert (good["decision"], good["reason"]) == ("t2w", "")
+    assert (bad["decision"], bad["reason"], bad["file"]) == ("unreadable", "it is cut off", "b.nii.gz")
+    assert (bad["score"], bad["votes"], bad["n_slices"]) == ("", "", "0")
+    assert "unreadable: it is cut off\tb.nii.gz" in capsys.readouterr().out
+
+
+def test_an_unreadable_volume_counts_in_no_figure(tmp_path: Path) -> None:
+    written(tmp_path, [output([0.9], label=1), unread("b.nii.gz", label=0)])
+    content = json.loads((tmp_path / "metrics.json").read_text(encoding="utf-8"))
+    assert (content["n"], content["unreadable"]) == (1, 1)
+
+
 def test_sensitivity_is_the_recall_of_the_label() -> None:
     figures = metrics(
         truth=[1, 1, 1, 1, 0], scores=[0.9, 0.8, 0.7, 0.1, 0.6], chosen=[True, False, False, False, True]

@@ -1,7 +1,7 @@
 """Writes what a bundle says of each volume: a line, scores.csv, and metrics.json where the truth is known.
 
-A leaf: the bundles' configs name it, it imports nothing of ours but stats. Source: paper, sections 2.4 to 2.6
-(majority vote, threshold, sensitivity and specificity).
+A leaf: the bundles' configs name it, it imports nothing of ours but readable, stats and workflow. Source:
+paper, sections 2.4 to 2.6 (majority vote, threshold, sensitivity and specificity).
 """
 
 from __future__ import annotations
@@ -16,9 +16,12 @@ import torch
 from ignite import distributed as idist
 from ignite.engine import Engine, Events
 
+from .readable import UNREADABLE
 from .stats import auc, proportion
+from .workflow import end
 
-COLUMNS = ("file", "label", "score", "votes", "n_slices", "decision")
+COLUMNS = ("file", "label", "score", "votes", "n_slices", "decision", "reason")
+PRINTED = ("label", "score", "votes", "n_slices", "decision", "file")
 
 
 class ScoreWriter:
@@ -30,8 +33,10 @@ class ScoreWriter:
 
     scores.csv has one row a volume: file, label (the bundle's), score (mean softmax value of class 1, in [0,
     1]), votes (slices above 0.5), n_slices, decision (the bundle's label where a strict majority of slices
-    votes for it and the score is above 0.5 and reaches the threshold, else `otherwise`), and truth (1 or 0)
-    where it is known.
+    votes for it and the score is above 0.5 and reaches the threshold, else `otherwise`), reason, and truth (1
+    or 0) where it is known. A volume that `readable.ReadableVolumes` could not read has the decision
+    "unreadable" and the reason, no score and no slices; it counts in no figure of metrics.json but
+    `unreadable`.
 
     Args:
         output_dir: folder of the two files, made if needed.
@@ -44,6 +49,12 @@ class ScoreWriter:
         self.output_dir = Path(output_dir)
         self.label, self.otherwise, self.threshold = label, otherwise, threshold
         self.rows: list[dict[str, Any]] = []
+        self.unreadable = 0
+
+    def exit(self) -> None:
+        """After the run: ends `python -m monai.bundle run` with exit code 3 where a volume was unreadable."""
+        if self.unreadable:
+            end(f"{self.unreadable} of the volumes could not be read; scores.csv has the reasons.")
 
     def attach(self, engine: Engine) -> None:
         """To the evaluator."""
@@ -54,27 +65,32 @@ class ScoreWriter:
     def start(self, engine: Engine) -> None:
         """Forgets the rows of an earlier run; prints the header."""
         self.rows = []
-        print("\t".join(COLUMNS[1:] + COLUMNS[:1]))
+        print("\t".join(PRINTED))
 
     def __call__(self, engine: Engine) -> None:
         """Adds and prints the rows of one batch."""
         for output in engine.state.output:
-            scores = torch.as_tensor(output["slice_scores"])[:, 1]
-            votes, score = int((scores > 0.5).sum()), float(output["pred"][1])
-            chosen = 2 * votes > len(scores) and score > 0.5 and score >= self.threshold
-            row: dict[str, Any] = {
-                "file": str(output["image"].meta.get("filename_or_obj", "")),
-                "label": self.label,
-                "score": round(score, 6),
-                "votes": votes,
-                "n_slices": len(scores),
-                "decision": self.label if chosen else self.otherwise,
-            }
+            row = self._row(output)
             if output.get("label") is not None:
                 row["truth"] = int(output["label"])
             self.rows.append(row)
-            shown = [f"{row[key]:.4f}" if key == "score" else str(row[key]) for key in (*COLUMNS[1:], "file")]
-            print("\t".join(shown), flush=True)
+            shown = {**row, "score": "" if row["score"] is None else f"{row['score']:.4f}"}
+            shown["decision"] += f": {row['reason']}" if row["reason"] else ""
+            print("\t".join(str(shown[key]) for key in PRINTED), flush=True)
+
+    def _row(self, output: dict[str, Any]) -> dict[str, Any]:
+        """One volume's row, without its truth."""
+        meta = output["image"].meta
+        row: dict[str, Any] = {"file": str(meta.get("filename_or_obj", "")), "label": self.label}
+        if meta.get(UNREADABLE):
+            unread = {"score": None, "votes": "", "n_slices": 0, "decision": UNREADABLE}
+            return {**row, **unread, "reason": meta[UNREADABLE]}
+        scores = torch.as_tensor(output["slice_scores"])[:, 1]
+        votes, score = int((scores > 0.5).sum()), float(output["pred"][1])
+        chosen = 2 * votes > len(scores) and score > 0.5 and score >= self.threshold
+        decision = self.label if chosen else self.otherwise
+        told = {"score": round(score, 6), "votes": votes, "n_slices": len(scores), "decision": decision}
+        return {**row, **told, "reason": ""}
 
     def finish(self, engine: Engine) -> None:
         """Writes scores.csv, and metrics.json where every row has its truth."""
@@ -91,13 +107,16 @@ class ScoreWriter:
             writer = csv.DictWriter(file, [*COLUMNS, "truth"] if known else COLUMNS, extrasaction="ignore")
             writer.writeheader()
             writer.writerows(rows)
-        if known and rows:
+        read = [row for row in rows if row["decision"] != UNREADABLE]
+        self.unreadable = len(rows) - len(read)
+        if known and read:
             measured = metrics(
-                [row["truth"] for row in rows],
-                [row["score"] for row in rows],
-                [row["decision"] == self.label for row in rows],
+                [row["truth"] for row in read],
+                [row["score"] for row in read],
+                [row["decision"] == self.label for row in read],
             )
-            text = json.dumps({"label": self.label, "threshold": self.threshold, **measured}, indent=2)
+            head = {"label": self.label, "threshold": self.threshold, UNREADABLE: self.unreadable}
+            text = json.dumps({**head, **measured}, indent=2)
             (self.output_dir / "metrics.json").write_text(text + "\n", encoding="utf-8")
 
 

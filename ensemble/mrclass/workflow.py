@@ -21,12 +21,26 @@ from .errors import BundleError, MRClassError, UsageError, WeightsMismatchError,
 LOGGER = logging.getLogger(__name__)
 
 
+SOME_UNREADABLE = 3  # exit code of `mrclass classify` too
+
+
 def refuse(error: MRClassError) -> NoReturn:
     """Ends `python -m monai.bundle run` with one sentence instead of pages of traceback; elsewhere raises."""
-    started = getattr(sys.modules.get("__main__"), "__spec__", None)
-    if started is not None and started.name == "monai.bundle.__main__":
+    if _is_command():
         raise SystemExit(f"error: {error}")
     raise error
+
+
+def end(sentence: str) -> None:
+    """Ends `python -m monai.bundle run` with exit code 3, done but for some volumes; elsewhere a WARNING."""
+    LOGGER.warning(sentence)
+    if _is_command():
+        raise SystemExit(SOME_UNREADABLE)
+
+
+def _is_command() -> bool:
+    started = getattr(sys.modules.get("__main__"), "__spec__", None)
+    return started is not None and started.name == "monai.bundle.__main__"
 
 
 def images(**arguments: Any) -> list[datalist.Item]:

@@ -120,6 +120,16 @@ def test_a_run_without_any_volume_is_refused(tmp_path: Path, run: Runner, random
     assert isinstance(root_of(caught.value), UsageError)
 
 
+def test_an_unreadable_volume_is_a_row_and_does_not_end_the_run(
+    alone: Path, volumes: Path, tmp_path: Path, run: Runner
+) -> None:
+    (tmp_path / "bad.nii.gz").write_bytes((volumes / "t1w-0.nii.gz").read_bytes()[:2000])
+    run(alone, INFERENCE, "run", image=[str(tmp_path / "bad.nii.gz"), str(volumes / "t1w-0.nii.gz")])
+    bad, good = rows(alone / "eval")
+    assert (bad["decision"], bad["score"]) == ("unreadable", "") and bad["reason"]
+    assert float(good["score"]) > 0 and not good["reason"]
+
+
 @pytest.mark.slow
 def test_the_command_works_from_elsewhere_and_refuses_in_one_sentence(
     tmp_path: Path, volumes: Path, random_weights: Path
@@ -134,6 +144,16 @@ def test_the_command_works_from_elsewhere_and_refuses_in_one_sentence(
     assert done.returncode == 0, done.stderr
     assert "flair-0.nii.gz" in done.stdout
     assert len(rows(folder / "eval")) == 1
+    (tmp_path / "bad.nii").write_text("no image")
+    some = subprocess.run(
+        [*command, config, "--image", f"['{tmp_path / 'bad.nii'}','{image}']"],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert (some.returncode, len(rows(folder / "eval"))) == (3, 2)
+    assert "Traceback" not in some.stderr
     (folder / "models" / "model.pt").unlink()
     refused = subprocess.run(
         [*command, "configs/inference.json", "--image", image],
