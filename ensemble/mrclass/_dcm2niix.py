@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import shutil
@@ -45,6 +46,11 @@ REASONS = (
     (r"No space left|disk full", "the disk is full"),
     (r"Unable to find any DICOM|No valid DICOM images", "dcm2niix finds no image in it"),
 )  # fmt: skip
+# Signals that a limit of ours sends.
+LIMITS = {
+    "SIGXCPU": "as when it uses more processor time than it is allowed",
+    "SIGXFSZ": "as when it writes a larger file than it is allowed",
+}
 TELLING = re.compile(r"error|unsupported|unable|corrupt|illegal|filesize|no valid|not large", re.I)
 # Warnings about what is seen: geometry, missing or uneven slices, decoding. The rest is about metadata.
 WORTH = re.compile(
@@ -117,7 +123,8 @@ def reason(status: int, words: Sequence[str]) -> str:
             name = signal.Signals(-status).name
         except ValueError:
             name = f"signal {-status}"
-        return f"No volume could be made: dcm2niix was ended by {name}, which a damaged file can do."
+        why = LIMITS.get(name, "which a damaged file can do")
+        return f"No volume could be made: dcm2niix was ended by {name}, {why}."
     text = "\n".join(words)
     plain = "dcm2niix wrote no image"
     for pattern, meaning in REASONS:
@@ -137,7 +144,8 @@ def _process(command: list[str], home: Path, talk: Path, timeout_s: float) -> tu
         os.name == "posix"
     ):  # the shell sets the limits and becomes dcm2niix; no Python runs between fork and exec
         limits = (
-            f"ulimit -c 0; ulimit -v {MEMORY_MB * 1024} 2>/dev/null; ulimit -f {FILE_MB * 2048} 2>/dev/null"
+            f"ulimit -c 0; ulimit -v {MEMORY_MB * 1024} 2>/dev/null; ulimit -f {FILE_MB * 2048} 2>/dev/null; "
+            f"ulimit -t {max(1, math.ceil(timeout_s))} 2>/dev/null"
         )
         command = ["/bin/sh", "-c", f'{limits}; exec "$0" "$@"', *command]
     with open(talk, "wb") as stream:

@@ -7,6 +7,7 @@ hand is the culprit. The records are those of `_reader.read`.
 from __future__ import annotations
 
 import json
+import math
 import os
 import selectors
 import signal
@@ -34,7 +35,7 @@ class Reader:
     """One child process; `read` never raises for what a file contains.
 
     Args:
-        seconds: time limit per file.
+        seconds: limit per file, of time and of processor time.
         megabytes: memory limit of the child.
         command: the child's command line (tests replace it).
     """
@@ -43,7 +44,8 @@ class Reader:
         self, seconds: float = 30.0, megabytes: int = 1500, command: Sequence[str] | None = None
     ) -> None:
         script = str(Path(__file__).with_name("_reader.py"))
-        self.command = list(command) if command else [sys.executable, "-c", BOOT, script, str(megabytes)]
+        numbers = [str(megabytes), str(math.ceil(seconds))]  # of memory, of processor time
+        self.command = list(command) if command else [sys.executable, "-c", BOOT, script, *numbers]
         self.seconds = seconds
         self.child: subprocess.Popen[bytes] | None = None
 
@@ -117,7 +119,7 @@ class Reader:
             answer: dict[str, Any] = json.loads(line)
             return answer
         status = self.close()
-        if line is None:
+        if line is None or status == -signal.SIGXCPU:
             return {
                 "kind": "broken",
                 "reason": f"reading its header did not end within {self.seconds:g} seconds",

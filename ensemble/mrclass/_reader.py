@@ -13,6 +13,7 @@ import logging
 import os
 import struct
 import sys
+import time
 import warnings
 from runpy import run_path
 from typing import Any, BinaryIO
@@ -71,17 +72,18 @@ PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 DEFLATED = "1.2.840.10008.1.2.1.99"
 
 
-def limit(megabytes: int) -> None:
-    """Bound this process's memory and forbid core dumps, where the platform can."""
+def limit(**limits: int) -> None:
+    """Set soft limits of this process, such as AS=bytes or FSIZE=bytes, where the platform can."""
     try:
         import resource
     except ImportError:
         return  # not a POSIX platform: the parent's time limit remains
-    for what, value in ((resource.RLIMIT_AS, megabytes * 1024 * 1024), (resource.RLIMIT_CORE, 0)):
+    for name, value in limits.items():
         try:
-            resource.setrlimit(what, (value, value))
+            what = getattr(resource, f"RLIMIT_{name}")
+            resource.setrlimit(what, (value, resource.getrlimit(what)[1]))
         except (ValueError, OSError):
-            sys.stderr.write("a limit of the header reader could not be set on this platform\n")
+            sys.stderr.write(f"the limit {name} of the header reader could not be set on this platform\n")
 
 
 def plain(value: Any) -> Any:
@@ -282,8 +284,12 @@ def record(dataset: Any, meta: Any, syntax: Any, pixels: bool, cut: str | None) 
 
 
 def main() -> None:
-    """Answer paths (hex of the bytes of the name, one a line) with JSON records until stdin ends."""
-    limit(int(sys.argv[1]) if len(sys.argv) > 1 else 1500)
+    """Answer paths (hex of the bytes of the name, one a line) with JSON records until stdin ends.
+
+    Arguments: megabytes of memory; seconds of processor time for one file.
+    """
+    megabytes, seconds = (int(word) for word in sys.argv[1:3])
+    limit(AS=megabytes * 1024 * 1024, CORE=0)
     answers = os.fdopen(os.dup(1), "w", encoding="ascii")
     os.dup2(2, 1)  # nothing that a library prints may look like an answer
     warnings.simplefilter("ignore")
@@ -291,9 +297,11 @@ def main() -> None:
 
     logging.getLogger("pydicom").disabled = True
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
+    limit(FSIZE=0)  # it writes to its pipe alone
     answers.write("ready\n")
     answers.flush()
     for line in sys.stdin:
+        limit(CPU=int(time.process_time()) + seconds)
         try:
             answer = read(bytes.fromhex(line.strip()))
         except OSError as error:

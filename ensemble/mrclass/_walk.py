@@ -11,6 +11,7 @@ from mrclass.errors import UsageError
 
 NIFTI_ENDINGS = (".nii", ".nii.gz")
 SIDECAR_ENDINGS = (".json", ".bval", ".bvec")
+EMPTY = "empty file"
 
 
 def nifti_stem(name: str) -> str | None:
@@ -78,8 +79,9 @@ def _folder(start: str, left_out: set[str], seen: set[str]) -> Iterator[tuple[st
 
 def _file(path: str) -> tuple[str, str | None]:
     try:
-        mode = os.stat(path).st_mode
+        found = os.stat(path)
     except OSError as error:
         return path, f"cannot be opened ({error.strerror or error})"
-    # a pipe would hold up a reader for ever
-    return path, None if stat.S_ISREG(mode) else "neither a file nor a folder (a pipe, socket or device)"
+    if not stat.S_ISREG(found.st_mode):  # a pipe would hold up a reader for ever
+        return path, "neither a file nor a folder (a pipe, socket or device)"
+    return path, None if found.st_size else EMPTY  # no reader is asked: there may be a hundred thousand

@@ -29,6 +29,7 @@ from mrclass.geometry import acquisition_axis
 
 MAX_VOXELS = 1 << 29  # of one volume; an absurd matrix in a header must not fill the memory
 MAX_VOLUMES = 512  # of one series
+MAX_SIDECAR = 4_000_000  # bytes
 # Fields of a sidecar that may leave this module; names, places, devices, dates and times may not.
 SIDECAR = frozenset([
     "Modality", "MagneticFieldStrength", "Manufacturer", "ManufacturersModelName", "BodyPart",
@@ -202,8 +203,8 @@ def _nifti_part(path: Path) -> _Part:
 def _sidecar(path: Path) -> dict[str, Any]:
     """Permitted fields of a JSON sidecar; {} where there is none or it is not one."""
     try:
-        if path.stat().st_size > 4_000_000:
-            return {}
+        if not path.is_file() or path.stat().st_size > MAX_SIDECAR:
+            return {}  # a pipe would hold up the reader
         content = json.loads(path.read_text("utf-8", "replace"))
     except (OSError, ValueError, RecursionError):
         return {}
@@ -213,7 +214,9 @@ def _sidecar(path: Path) -> dict[str, Any]:
 def _b_values(path: Path) -> tuple[float, ...]:
     """b-values of a .bval file, s/mm2; () where there is none or it is not one."""
     try:
-        return tuple(float(word) for word in path.read_text("ascii", "replace")[:1_000_000].split())
+        if not path.is_file() or path.stat().st_size > MAX_SIDECAR:
+            return ()
+        return tuple(float(word) for word in path.read_text("ascii", "replace").split())
     except (OSError, ValueError):
         return ()
 

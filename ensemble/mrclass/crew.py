@@ -11,6 +11,7 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from mrclass import errors
+from mrclass._limits import limit_worker
 from mrclass.errors import MRClassError
 from mrclass.worker import Outcome, Rooms, process
 
@@ -48,6 +50,15 @@ def limit_threads(threads: int) -> None:
     os.environ["ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS"] = str(threads)
 
 
+def _stay_inside(folder: Path) -> None:
+    """Turn what libraries write as they load, to the user's home and the system's temporary folder, to ours.
+
+    MONAI loads matplotlib, which keeps a list of fonts, and torch's compiler, which makes a folder.
+    """
+    os.environ["MPLCONFIGDIR"] = str(folder / "matplotlib")
+    os.environ["TMPDIR"] = tempfile.tempdir = str(folder)
+
+
 def _work(setup: Setup, number: int, pipe: Connection) -> None:
     """Body of a worker process: load the ensemble, then one series after the other until the pipe closes."""
     if hasattr(os, "setsid"):
@@ -60,6 +71,7 @@ def _work(setup: Setup, number: int, pipe: Connection) -> None:
     limit_threads(setup.threads)
     scratch = setup.scratch / str(number)
     scratch.mkdir(parents=True, exist_ok=True)
+    _stay_inside(setup.scratch)
     try:
         ensemble = setup.rooms.ensemble(setup.bundles, setup.members, setup.device, setup.backends)
     except MRClassError as error:
@@ -68,6 +80,8 @@ def _work(setup: Setup, number: int, pipe: Connection) -> None:
     except Exception as error:  # a missing library, a broken config: one sentence, no traceback
         pipe.send(("failed", "BundleError", f"The bundles cannot be loaded: {type(error).__name__}: {error}"))
         return
+    if setup.device == "cpu":
+        limit_worker()
     pipe.send(("ready", ensemble.versions))
     try:
         while True:

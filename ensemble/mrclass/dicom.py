@@ -17,7 +17,7 @@ from typing import Any
 from mrclass._group import FileNote, Series, group, path_hash
 from mrclass._judge import FileRecord
 from mrclass._spool import Spool
-from mrclass._walk import SIDECAR_ENDINGS, nifti_stem, walk
+from mrclass._walk import EMPTY, SIDECAR_ENDINGS, nifti_stem, walk
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,14 @@ def scan(
     sidecars: list[tuple[int, str]] = []
     for path, passed in walk(list(paths), exclude):
         folder, name = os.path.split(path)
-        stem = nifti_stem(name) if passed is None else None
+        stem = nifti_stem(name) if passed in (None, EMPTY) else None
         place = found.add_file(path, passed, None if stem is None else os.path.join(folder, stem))
         if stem is not None:
-            single = Series(key=f"nifti:{path_hash(Path(path))}", kind="nifti", files=(Path(path),))
+            hint = "ok" if passed is None else "unreadable"
+            key = f"nifti:{path_hash(Path(path))}"
+            single = Series(key, "nifti", (Path(path),), skip_reason=passed, status_hint=hint)
             found.add_series(place, single)
-            found.note(place, "", single.key)
+            found.note(place, passed or "", single.key)
         elif passed is None and name.lower().endswith(SIDECAR_ENDINGS):
             sidecars.append((place, os.path.splitext(path)[0]))
     for place, stem in sidecars:

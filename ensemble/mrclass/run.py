@@ -5,7 +5,9 @@ Reads the named paths, writes only below OUT. Source: design.md, "A run is a led
 
 from __future__ import annotations
 
+import errno
 import shutil
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -117,6 +119,8 @@ def classify(
             for item, outcome in _classified(items, len(workable), setup, jobs, book, out):
                 _write(book, item, outcome, out)
                 new += 1
+                if outcome.disk_full:
+                    raise MRClassError(_full(book, out, " (with --retry, this series too)"))
             files = len(intake.files)
             loose = sum(note.series_key is None for note in intake.files)
         except KeyboardInterrupt:
@@ -124,6 +128,10 @@ def classify(
                 f"Interrupted: {book.count()} series are done and kept in {out}; "
                 "run the same command again to go on."
             ) from None
+        except (OSError, sqlite3.OperationalError) as error:
+            if not _is_full(error):
+                raise
+            raise MRClassError(_full(book, out)) from error
         finally:
             if intake is not None:
                 intake.close()
@@ -140,6 +148,20 @@ def classify(
         }
         book.set_meta("run", run_facts)
         return write_pages(book, out, new)
+
+
+def _is_full(error: Exception) -> bool:
+    """Whether a file or the ledger could not grow."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return "full" in str(error)
+
+
+def _full(book: Ledger, out: Path, more: str = "") -> str:
+    return (
+        f"The disk of {out} is full: {book.count()} series are done and kept; "
+        f"make room and run the same command again to go on{more}."
+    )
 
 
 @contextmanager

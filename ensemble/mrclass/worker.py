@@ -18,6 +18,8 @@ from typing import Any
 
 from mrclass.errors import MRClassError, SeriesError
 
+LEAST_FREE = 1 << 20  # bytes; less counts as a full disk
+
 
 def _ensemble(bundles: str, members: Mapping[str, str], device: str, backends: Mapping[str, str]) -> Any:
     # the other rooms as well: a library that is missing must end the run at its start, not fail every series
@@ -74,6 +76,7 @@ class Outcome:
         volumes: volume parts of its rows, JSON-able.
         pictures: per volume the encoded thumbnail and its file suffix, or None.
         trace: the traceback of an error that nobody foresaw, for the log.
+        disk_full: it failed for want of room in the output folder.
     """
 
     status: str
@@ -81,6 +84,7 @@ class Outcome:
     volumes: list[dict[str, Any]] = field(default_factory=list)
     pictures: list[tuple[bytes, str] | None] = field(default_factory=list)
     trace: str = ""
+    disk_full: bool = False
 
 
 def process(series: Any, ensemble: Any, rooms: Rooms, scratch: Path, timeout_s: float) -> Outcome:
@@ -111,11 +115,17 @@ def process(series: Any, ensemble: Any, rooms: Rooms, scratch: Path, timeout_s: 
             outcome.status, outcome.reason = "unreadable", outcome.volumes[0]["reason"]
     except MRClassError as error:
         outcome = Outcome("unreadable", str(error))
+    except MemoryError:
+        outcome = Outcome("unreadable", "It needs more memory than a worker is allowed.")
     except Exception as error:  # one series must never end a run; the traceback goes to the run's log
         reason = f"Unforeseen {type(error).__name__}: {error} (traceback in errors.log)"
         outcome = Outcome("unreadable", reason, trace=traceback.format_exc())
     finally:
+        full = shutil.disk_usage(scratch).free < LEAST_FREE  # before what fills it is removed
         shutil.rmtree(folder, ignore_errors=True)
+    if full and outcome.status == "unreadable":
+        outcome = Outcome("unreadable", f"The disk of the output folder is full. {outcome.reason}".strip())
+        outcome.disk_full = True
     if not outcome.volumes:
         outcome.volumes, outcome.pictures = [_header_only(series, rooms)], [None]
     return outcome

@@ -1,0 +1,316 @@
+"""Hostile input made by hand, through the whole command or the part it aims at: rows, notes and reasons."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import broken
+import doubles
+import nibabel
+import numpy as np
+import pytest
+from dicom_files import image, stack, write
+from mrclass import _dcm2niix, _limits, _pool, convert, dicom, run, worker
+from mrclass.errors import ConversionError, MRClassError
+from mrclass.ledger import Ledger
+from tiny_bundles import make_bundle
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
+
+
+# ---- the whole command
+
+
+@pytest.fixture
+def bundles(tmp_path: Path) -> Path:
+    make_bundle(tmp_path / "bundles" / "t1w", "t1w", offset=4.0)
+    make_bundle(tmp_path / "bundles" / "t2w", "t2w")
+    return tmp_path / "bundles"
+
+
+def test_a_hostile_export_ends_in_rows_and_nothing_outside_the_output_is_written(
+    tmp_path: Path, bundles: Path
+) -> None:
+    export, home = tmp_path / "export", tmp_path / "home"
+    home.mkdir()
+    stack(export / "good", 3)
+    whole = broken.whole(tmp_path / "whole")
+    (export / "line\nbreak").mkdir()
+    (export / "line\nbreak" / "\x1b[31m.dcm").write_bytes(whole["explicit.dcm"])
+    (export / "cut.dcm").write_bytes(whole["implicit.dcm"][:500])
+    write(export / "absurd.dcm", image(3, Rows=65535, Columns=65535, NumberOfFrames=2**31 - 1))
+    broken.swelling_frame(export / "frames.dcm")
+    (export / "cut.nii.gz").write_bytes(whole["volume.nii.gz"][:300])
+    (export / "empty.nii").touch()
+    (export / "empty").touch()
+    (export / "up").symlink_to(export)
+    (export / "loop.dcm").symlink_to("loop.dcm")
+    os.mkfifo(export / "pipe.dcm")
+    os.mkfifo(export / "cut.json")  # where a sidecar may lie
+    before = broken.snapshot(export, home, bundles)
+
+    out = export / "out"
+    places = {"HOME": home, "TMPDIR": home, "XDG_CACHE_HOME": home, "XDG_CONFIG_HOME": home}
+    done = subprocess.run(
+        [sys.executable, "-m", "mrclass", "classify", str(export), "-o", str(out), "--jobs", "1"]
+        + ["--bundles", str(bundles)],
+        env={**os.environ, **{name: str(path) for name, path in places.items()}},
+        cwd=home,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 3, done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (out / run.LOG).exists(), "nothing was unforeseen"
+    after = {path: about for path, about in broken.snapshot(export, home, bundles).items()}
+    inside = {path for path in after if path == str(out) or path.startswith(f"{out}{os.sep}")}
+    assert {path: about for path, about in after.items() if path not in inside} == before
+
+    with (out / "results.csv").open(newline="", encoding="utf-8") as file:
+        rows = {row["source"]: row for row in csv.DictReader(file)}
+    assert rows["good"]["status"] == "done"
+    bad = {source: row for source, row in rows.items() if row["status"] != "done"}
+    assert {"absurd.dcm", "frames.dcm", "cut.dcm", "cut.nii.gz", "empty.nii"} <= set(bad)
+    assert all(row["reason"] for row in bad.values())
+    assert "\x1b" not in done.stdout and len(done.stdout.splitlines()) == len(rows) + 3
+    with (out / "files.csv").open(newline="", encoding="utf-8") as file:
+        notes = {row["file"]: row for row in csv.DictReader(file)}
+    files = [path for path, about in before.items() if not stat.S_ISDIR(int(str(about[0])))]
+    assert len(notes) == sum(path.startswith(str(export)) for path in files)
+    assert "symbolic links" in notes["loop.dcm"]["note"]
+    assert "not followed" in notes["up"]["note"]
+    assert "pipe" in notes["pipe.dcm"]["note"]
+    assert notes["empty"]["note"] == "empty file"
+
+
+# ---- intake
+
+
+def test_no_reader_is_asked_about_empty_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(2000):
+        (tmp_path / f"{number}.dcm").touch()
+    (tmp_path / "a.nii.gz").touch()
+    monkeypatch.delattr(_pool, "read_each")
+    found = dicom.scan([tmp_path])
+    assert {note.note for note in found.files} == {"empty file"}
+    assert len(found.files) == 2001
+    (series,) = found.series
+    assert (series.status_hint, series.skip_reason) == ("unreadable", "empty file")
+
+
+@linux
+def test_a_deflated_file_that_swells_beyond_the_limit_costs_that_file_only(tmp_path: Path) -> None:
+    path = broken.bomb(tmp_path / "bomb.dcm", 1024)
+    assert path.stat().st_size < 2_000_000
+    reader = _pool.Reader(megabytes=700)
+    try:
+        assert "memory" in reader.read(path)["reason"]
+        assert reader.read(write(tmp_path / "good.dcm", image()))["kind"] == "dicom"
+    finally:
+        reader.close()
+
+
+@linux
+def test_a_header_that_costs_too_much_processor_time_costs_that_file_only(tmp_path: Path) -> None:
+    endless = tmp_path / "child.py"
+    script = Path(_pool.__file__).with_name("_reader.py")
+    endless.write_text(
+        "import runpy, sys\n"
+        f"reader = runpy.run_path({str(script)!r}, run_name='reader')\n"
+        "import time\n"
+        "def read(path):\n"
+        "    while b'bad' in path: pass\n"
+        "    return {'kind': 'none', 'reason': 'read'}\n"
+        "reader['main'].__globals__['read'] = read\n"
+        "reader['main']()\n"
+    )
+    reader = _pool.Reader(seconds=300, command=[sys.executable, str(endless), "4000", "1"])
+    try:
+        assert reader.read("bad")["reason"].startswith("reading its header did not end within")
+        assert reader.read("good")["reason"] == "read"
+    finally:
+        reader.close()
+
+
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """Not root, for whom no permission counts."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that anybody may enter, unlike those of pytest."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions are those of POSIX")
+def test_a_folder_that_may_not_be_read_is_noted_with_the_reason(open_folder: Path) -> None:
+    locked = open_folder / "locked"
+    locked.mkdir()
+    (locked / "a.dcm").write_bytes(b"a")
+    locked.chmod(0)
+    with as_nobody():
+        notes = dicom.scan([open_folder]).files
+    locked.chmod(0o700)
+    assert [(note.path, note.note) for note in notes] == [
+        (locked, "the folder cannot be opened (Permission denied)")
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="permissions are those of POSIX")
+def test_a_file_that_may_not_be_read_is_noted_with_the_reason(open_folder: Path) -> None:
+    write(open_folder / "secret.dcm", image()).chmod(0)
+    try:
+        with as_nobody():
+            (note,) = dicom.scan([open_folder]).files
+    except MRClassError as error:
+        pytest.skip(f"nobody may not start the header reader here: {error}")
+    assert "cannot be opened (Permission denied)" in note.note
+
+
+# ---- the converter and the worker
+
+
+def test_a_small_file_that_claims_an_absurd_volume_is_refused_by_its_header(tmp_path: Path) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((2000, 2000, 2000))
+    header.set_sform(np.eye(4), 1)
+    path = tmp_path / "bomb.nii.gz"
+    path.write_bytes(gzip.compress(header.binaryblock + bytes(4 + 1000)))
+    (series,) = dicom.scan([path]).series
+    with pytest.raises(ConversionError, match="2000 x 2000 x 2000 voxels, more than is looked at"):
+        convert.convert(series, tmp_path)
+
+
+@linux
+def test_the_converter_has_limits_of_memory_time_and_file_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "dcm2niix"
+    program.write_text(f"#!/bin/sh\n(ulimit -v; ulimit -t; ulimit -f; ulimit -c) > {tmp_path}/limits\n")
+    program.chmod(0o755)
+    monkeypatch.setattr(_dcm2niix, "binary", lambda: str(program))
+    (series,) = dicom.scan([write(tmp_path / "in" / "a", image())]).series
+    with pytest.raises(ConversionError):
+        convert.convert(series, tmp_path, timeout_s=7.5)
+    found = (tmp_path / "limits").read_text().split()
+    assert found == [str(_dcm2niix.MEMORY_MB * 1024), "8", str(_dcm2niix.FILE_MB * 2048), "0"]
+
+
+def test_a_limit_that_ended_the_converter_is_named() -> None:
+    assert "more processor time than it is allowed" in _dcm2niix.reason(-signal.SIGXCPU, [])
+    assert "larger file than it is allowed" in _dcm2niix.reason(-signal.SIGXFSZ, [])
+
+
+@linux
+def test_a_worker_may_grow_so_much_and_write_no_larger_file(tmp_path: Path) -> None:
+    script = (
+        "import sys; from mrclass._limits import limit_worker; limit_worker(64, 1)\n"
+        "kept = bytearray(32 << 20)\n"
+        "try: kept = bytearray(512 << 20)\n"
+        "except MemoryError: print('memory')\n"
+        "try: open(sys.argv[1], 'wb').write(bytes(2 << 20))\n"
+        "except OSError as error: print(error.strerror)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path / "file")], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == ["memory", "File too large"]
+    assert _limits.MEMORY_MB >= 4096, "the largest volume that is looked at must fit"
+
+
+def series_of(tmp_path: Path, words: str) -> doubles.Series:
+    (tmp_path / "a.txt").write_text(words)
+    return doubles.Series("a", (tmp_path / "a.txt",))
+
+
+def test_a_volume_that_needs_too_much_memory_is_a_row(tmp_path: Path) -> None:
+    class Hungry:
+        def predict(self, path: Path) -> None:
+            raise MemoryError
+
+    outcome = worker.process(series_of(tmp_path, "t1w"), Hungry(), doubles.ROOMS, tmp_path, 5.0)
+    assert (outcome.status, outcome.trace) == ("unreadable", "")
+    assert "more memory than a worker is allowed" in outcome.reason
+
+
+# ---- a full disk
+
+
+def test_a_series_that_fails_on_a_full_disk_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker, "LEAST_FREE", 1 << 62)
+    broken_one = worker.process(
+        series_of(tmp_path, "broken"), doubles.Ensemble(), doubles.ROOMS, tmp_path, 5.0
+    )
+    assert broken_one.disk_full
+    assert broken_one.reason.startswith("The disk of the output folder is full.")
+    fine = worker.process(series_of(tmp_path, "t1w"), doubles.Ensemble(), doubles.ROOMS, tmp_path, 5.0)
+    assert fine.status == "done" and not fine.disk_full
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), sqlite3.OperationalError("database or disk is full")]
+)
+def test_a_full_disk_ends_the_run_and_the_same_command_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    export, out = tmp_path / "export", tmp_path / "out"
+    export.mkdir()
+    doubles.write(export, a="t1w", b="t1w", c="t1w")
+    finish = Ledger.finish
+    written: list[int] = []
+
+    def fill(self: Ledger, *arguments: object) -> list[int]:
+        if written:
+            raise error
+        written.append(1)
+        return finish(self, *arguments)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "finish", fill)
+        with pytest.raises(MRClassError, match=r"is full: 1 series are done and kept.*same command again"):
+            doubles.classify(export, out)
+    assert not (out / run._SCRATCH).exists()
+    assert doubles.classify(export, out).new == 2
+
+
+@linux
+def test_a_disk_that_is_really_full_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
+    export, disk = tmp_path / "export", tmp_path / "disk"
+    export.mkdir()
+    disk.mkdir()
+    doubles.write(export, **{f"s{number:03}": "t1w" for number in range(40)})
+    mount = ["mount", "-t", "tmpfs", "-o", "size=160k", "none", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        with pytest.raises(MRClassError, match="is full: .* make room"):
+            doubles.classify(export, disk / "out")
+        with Ledger(disk / "out" / "mrclass.sqlite", create=False) as book:
+            kept = book.count()
+        assert 0 < kept < 40
+        subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
+        assert doubles.classify(export, disk / "out", retry=True).unreadable == 0
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
