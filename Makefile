@@ -4,6 +4,7 @@
 #   make test      run the tests
 #   make check     lint, format, types, rendered bundles
 #   make bench     seconds per series and stage -> results/bench.json
+#   make scale     memory, ledger and pages of 5000 simulated series -> results/scale.json (about half an hour)
 #   make bundles   render the six bundles from template/
 #   make thresholds  choose the bundles' thresholds on real (needs the shared data) and simulated volumes -> results/thresholds.json
 #   make exports   bundles to TorchScript and ONNX, scores compared with PyTorch's -> results/exports.json
@@ -18,7 +19,7 @@ DATA := $(or $(MRCLASS_SHARED_DATA),../shared/data)
 ALLOW_UNREADABLE := || test $$? -eq 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench bundles thresholds exports validate clean
+.PHONY: help install demo test check bench scale bundles thresholds exports validate clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -47,6 +48,10 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m mrclass.bench -o results/bench.json
+
+scale: $(STAMP)
+	$(BIN)/python -m mrclass.scale --work runs/scale -o results/scale.json
+	$(BIN)/python template/render.py --write
 
 bundles: $(STAMP)
 	$(BIN)/python template/render.py --write

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 # The package need not be installed: the label table imports nothing.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ensemble"))
 
+from blocks import BLOCKS  # noqa: E402
 from mrclass.labels import display  # noqa: E402
 
 BLOCK = re.compile(r"(<!-- results:([a-z0-9-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
@@ -35,10 +36,12 @@ class Results:
         validations: figures of `mrclass evaluate`, real data first, each with `data` real or simulated and
             `file`.
         training: what the weights were trained on; empty where it was not recorded.
+        others: what the blocks of `blocks` are made of, by name.
     """
 
     validations: Sequence[Mapping[str, Any]] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
+    others: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def read(cls, folder: Path) -> Results:
@@ -56,6 +59,11 @@ class Results:
         return cls(
             sorted(found, key=lambda part: (part["data"] != "real", part["file"])),
             json.loads(training.read_text(encoding="utf-8")) if training.is_file() else {},
+            {
+                name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
+                for name in BLOCKS
+                if (folder / f"{name}.json").is_file()
+            },
         )
 
 
@@ -239,16 +247,18 @@ def data_license(text: str, results: Results) -> str:
 
 
 def fill_blocks(text: str, results: Results) -> str:
-    """README.md with each block `<!-- results:NAME -->` to its end filled; other text is left as it is.
+    """A document with each block `<!-- results:NAME -->` to its end filled; other text is left as it is.
 
     Raises:
         CardError: a block has a name nobody renders.
     """
-    blocks = {"validation": _summary, "training": _training_summary}
+    blocks: dict[str, Callable[[Results], str]] = {"validation": _summary, "training": _training_summary}
+    for name, render in BLOCKS.items():
+        blocks[name] = lambda found, name=name, render=render: render(found.others.get(name))  # type: ignore[misc]
 
     def fill(found: re.Match[str]) -> str:
         if found[2] not in blocks:
-            raise CardError(f"README.md has a block results:{found[2]}; choose one of: {', '.join(blocks)}")
+            raise CardError(f"A document has a block results:{found[2]}; choose one of: {', '.join(blocks)}")
         return f"{found[1]}{blocks[found[2]](results)}\n{found[3]}"
 
     return BLOCK.sub(fill, text)

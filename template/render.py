@@ -119,16 +119,17 @@ def render(
 
 
 def wanted(root: Path = ROOT) -> dict[Path, bytes]:
-    """Every file that rendering writes, and its content: bundles, and README.md with its blocks filled."""
+    """Every file that rendering writes, and its content: bundles, and documents with their blocks filled."""
     table = load(root / "template" / "table.json")
     files: dict[Path, bytes] = {}
     for row in table["rows"]:
         for name, content in render(row, table["columns"], root).items():
             files[root / "bundles" / row["name"] / name] = content
-    readme = root / "README.md"
-    if readme.is_file():
-        filled = cards.fill_blocks(readme.read_text(encoding="utf-8"), cards.Results.read(root / "results"))
-        files[readme] = filled.encode()
+    results = cards.Results.read(root / "results")
+    for document in [root / "README.md", *sorted((root / "docs" / "how-to").glob("*.md"))]:
+        text = document.read_text(encoding="utf-8") if document.is_file() else ""
+        if cards.BLOCK.search(text):
+            files[document] = cards.fill_blocks(text, results).encode()
     return files
 
 

@@ -72,6 +72,17 @@ def test_other_bundles_than_before_are_refused(export: Path, tmp_path: Path) -> 
         classify(export, tmp_path / "out", rooms=doubles.OTHER_ROOMS)
 
 
+def test_a_member_of_which_the_inference_config_alone_changed_is_noticed(tmp_path: Path) -> None:
+    members = {name: {**told, "config_sha256": "y"} for name, told in doubles.VERSIONS.items()}
+    changed = {**members, "mrclass_t1w": {**members["mrclass_t1w"], "config_sha256": "z"}}
+    with Ledger(tmp_path / "mrclass.sqlite") as book:
+        book.set_meta("members", members)
+        book.finish({"series_key": "a", "status": "done", "root": "", "fingerprint": ""}, [{}])
+        run._agree_on_members(book, tmp_path, members)
+        with pytest.raises(UsageError, match=r"mrclass_t1w \(configs/inference.json\)"):
+            run._agree_on_members(book, tmp_path, changed)
+
+
 def test_other_bundles_may_come_where_none_has_looked_at_anything_yet(export: Path, tmp_path: Path) -> None:
     write(export, a="broken")
     classify(export, tmp_path / "out")

@@ -180,7 +180,7 @@ def _circumstances(options: argparse.Namespace) -> dict[str, Any]:
         "data": "the demo's export (simulated)"
         if options.export is None
         else "an export named on the command line",
-        "device": torch.cuda.get_device_name() if options.device.startswith("cuda") else _processor(),
+        "device": torch.cuda.get_device_name() if options.device.startswith("cuda") else processor(),
         "cores": cores(),
         "threads": options.threads,
         "load_at_the_end": round(os.getloadavg()[0], 1),
@@ -190,7 +190,7 @@ def _circumstances(options: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def _processor() -> str:
+def processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
