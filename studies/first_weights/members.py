@@ -1,8 +1,8 @@
 """From the common start to six one-vs-all networks at 224 x 224, each with its own preprocessing; resumable.
 
-Reads OUT/trunk.pt and slabs (`simulate.py`, `real.py`); writes OUT/members/<label>.pt (state dicts for
-`python -m mrclass.publish`) and OUT/members.json (what was trained on what).
-    python studies/first_weights/members.py OUT --sim FOLDER [...] --real FOLDER/train.npz
+Reads OUT/trunk.pt and slabs (`simulate.py`, `real.py`, `derive.py`, `n4.py`); writes OUT/members/<label>.pt
+(state dicts for `python -m mrclass.publish`) and OUT/members.json (what was trained on what).
+    python studies/first_weights/members.py OUT --sim FOLDER [...] --real FOLDER/train.npz [...] --n4 FOLDER
 The body up to its third stage keeps the weights and statistics of the start: padding to 224 does not change
 what it sees of the head. The last stage is trained at 224 once per preprocessing (t1w, t1ce: after N4), then
 the two outputs of each bundle by the paper's loss (class-weighted cross-entropy) and optimiser (SGD 0.9).
@@ -19,10 +19,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from mrclass.labels import KEYS
-from mrclass.transforms import N4BiasFieldCorrection
-from slabs import Slabs, augment, statistics
+from slabs import Slabs, augment, gather
 from torch.nn import functional
-from trunk import CODE, QUESTIONS, SHARES, network, targets
+from trunk import CODE, QUESTIONS, REAL, SHARES, network, targets
 
 SIZE = 224
 GROUPS = ((("t2w", "flair", "adc", "swi"), False), (("t1w", "t1ce"), True))  # the bundles' preprocessing
@@ -60,50 +59,20 @@ def tail(net: torch.nn.Module, features: torch.Tensor) -> torch.Tensor:
     return net.fc(torch.flatten(net.avgpool(net.layer4(features)), 1))
 
 
-def corrected(slab: np.ndarray, seed: int, n4: N4BiasFieldCorrection) -> np.ndarray:
-    """A slab after a random shading of its own and N4: what the two T1 networks see. float32 (10, H, W)."""
-    rng = np.random.default_rng(seed)
-    small = torch.from_numpy(rng.normal(0, rng.uniform(0, 0.25), (1, 1, 3, 3)).astype(np.float32))
-    smooth = functional.interpolate(small, size=slab.shape[1:], mode="bicubic", align_corners=True)
-    shade = torch.exp(smooth)[0]
-    return np.asarray(n4(slab.astype(np.float32) * shade.numpy()))
-
-
 @torch.no_grad()
 def cache(
-    net: torch.nn.Module,
-    pool: Slabs,
-    shares: dict[str, float],
-    count: int,
-    real_share: float,
-    with_n4: bool,
-    seed: int,
+    net: torch.nn.Module, pool: Slabs, p: np.ndarray, count: int, seed: int
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Features (bf16) and label codes of `count` augmented slices."""
-    rng, n4 = np.random.default_rng(seed), N4BiasFieldCorrection()
-    p = pool.weights(shares, real_share)
+    """Features (bf16) and label codes of `count` augmented slices, slabs drawn with probability `p`."""
+    rng = np.random.default_rng(seed)
     index = rng.choice(len(pool.images), count, p=p)
-    if with_n4:  # N4 is dear: five slices of each slab
-        index = np.repeat(index[: count // 5], 5)
     out = []
-    memory: tuple[int, np.ndarray, np.ndarray] = (-1, np.zeros(0), np.zeros(0))
-    for i in range(0, len(index), 40):
-        slices, stats = [], []
-        for k in index[i : i + 40]:
-            if with_n4:
-                if memory[0] != k:
-                    slab = corrected(pool.images[k], seed + int(k), n4)
-                    memory = (int(k), slab, statistics(slab))
-                slab, stat = memory[1], memory[2]
-            else:
-                slab, stat = pool.images[k], pool.statistics[k]
-            slices.append(slab[rng.integers(0, 10)].astype(np.float32))
-            stats.append(stat)
-        x = augment(torch.from_numpy(np.stack(slices))[:, None], torch.from_numpy(np.stack(stats)), SIZE, rng)
+    for i in range(0, count, 40):
+        x = augment(*gather(pool, index[i : i + 40], rng), SIZE, rng)
         with torch.autocast("cpu", torch.bfloat16):
             out.append(body(net, x.to(memory_format=torch.channels_last)).to(torch.bfloat16).contiguous())
         if i % 2000 == 0:
-            print(f"features: {i} of {len(index)}", file=sys.stderr, flush=True)
+            print(f"features: {i} of {count}", file=sys.stderr, flush=True)
     return torch.cat(out), torch.from_numpy(pool.label[index])
 
 
@@ -191,10 +160,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--sim", type=Path, nargs="*", default=[])
-    parser.add_argument("--real", type=Path)
-    parser.add_argument("--slices", type=int, default=6000)
+    parser.add_argument("--real", type=Path, nargs="*", default=[])
+    parser.add_argument("--n4", type=Path, required=True, help="slabs after N4, of `n4.py`")
+    parser.add_argument("--slices", type=int, default=12000)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--real-share", type=float, default=0.4)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--groups", type=int, nargs="*", default=[0, 1], help="0 without N4, 1 with; side by side"
@@ -202,9 +171,11 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     pool = Slabs()
-    if args.real:
-        pool.add_file(args.real)
+    for path in args.real:
+        pool.add_file(path)
     pool.add_folders(args.sim)
+    after_n4 = Slabs()
+    after_n4.add_folders([args.n4])
     state = torch.load(args.out / "trunk.pt", weights_only=True)
     start = network()
     start.load_state_dict(state["average"])
@@ -215,6 +186,7 @@ def main() -> None:
         "trunk_views": state["views"],
         "trunk_minutes": state["spent"] / 60,
         "slabs": {"simulated": int(pool.simulated.sum()), "real": int((~pool.simulated).sum())},
+        "slabs_after_n4": len(after_n4.images),
         "slabs_per_label": {
             k: [
                 int((pool.simulated & (pool.label == i)).sum()),
@@ -229,7 +201,10 @@ def main() -> None:
         record = folder / f"{'-'.join(questions)}.json"
         if wanted or not record.exists():
             record.write_text(
-                json.dumps(train_group(start, pool, questions, with_n4, folder, args)), encoding="utf-8"
+                json.dumps(
+                    train_group(start, after_n4 if with_n4 else pool, questions, with_n4, folder, args)
+                ),
+                encoding="utf-8",
             )
         report |= json.loads(record.read_text(encoding="utf-8"))
     (args.out / "members.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -244,9 +219,10 @@ def train_group(
     args: argparse.Namespace,
 ) -> dict[str, object]:
     """Train and save the bundles of one preprocessing; returns what was done."""
-    shares = SHARES | ({"t1w": 0.25, "t1ce": 0.25} if with_n4 else {})
+    # `n4.py` has drawn with the shares already
+    p = np.full(len(pool.images), 1 / len(pool.images)) if with_n4 else pool.weights(SHARES, REAL)
     start = copy.deepcopy(trunk)
-    features, label = cache(start, pool, shares, args.slices, args.real_share, with_n4, seed=int(with_n4))
+    features, label = cache(start, pool, p, args.slices, seed=int(with_n4))
     report: dict[str, object] = {
         "stage " + " ".join(questions): train_stage(start, questions, features, label, args.epochs)
     }

@@ -1,5 +1,6 @@
-"""Cached slabs -> batches of normalised, augmented slices; reads the files of `simulate.py` and `real.py`.
+"""Cached slabs -> batches of normalised, augmented slices.
 
+Reads the files of `simulate.py`, `real.py`, `derive.py` and `n4.py`.
 Augmentation hides what could betray a source: pose, field of view, resolution, noise, shading and window.
 """
 
@@ -42,13 +43,12 @@ class Slabs:
         self._seen.add(path)
         data = np.load(path, allow_pickle=False)
         images = data["images"]
-        simulated = "source" not in data
-        source = np.array(["simulated"] * len(images)) if simulated else data["source"]
+        source = data["source"] if "source" in data else np.array(["simulated"] * len(images))
         self.images.extend(images)
         self.label = np.append(self.label, [KEYS.index(x) for x in data["label"]])
         self.kind = np.append(self.kind, data["kind"])
         self.group = np.append(self.group, [f"{s}|{k}" for s, k in zip(source, data["kind"], strict=True)])
-        self.simulated = np.append(self.simulated, [simulated] * len(images))
+        self.simulated = np.append(self.simulated, source == "simulated")
         self.statistics = np.concatenate([self.statistics, np.stack([statistics(x) for x in images])])
 
     def add_folders(self, folders: list[Path]) -> None:
@@ -58,10 +58,10 @@ class Slabs:
                 if not path.name.endswith(".tmp.npz"):
                     self.add_file(path)
 
-    def weights(self, shares: dict[str, float], real_share: float) -> np.ndarray:
+    def weights(self, shares: dict[str, float], real_share: dict[str, float]) -> np.ndarray:
         """Probability of each slab, float64 (n,).
 
-        Labels get `shares`; within a label real slabs get `real_share`, groups the root of their size.
+        Labels get `shares`; within a label real slabs get its `real_share`, groups the root of their size.
         """
         p = np.zeros(len(self.images))
         for index, key in enumerate(KEYS):
@@ -70,7 +70,7 @@ class Slabs:
                 if not here.any():
                     continue
                 both = ((self.label == index) & (self.simulated != simulated)).any()
-                part = (1 - real_share if simulated else real_share) if both else 1.0
+                part = (1 - real_share[key] if simulated else real_share[key]) if both else 1.0
                 groups, inverse, counts = np.unique(
                     self.group[here].astype(str), return_inverse=True, return_counts=True
                 )
@@ -102,10 +102,29 @@ def normalise(images: torch.Tensor, stats: torch.Tensor) -> torch.Tensor:
     return ((torch.minimum(images, high) - mean) / deviation).clamp(-LIMIT, LIMIT)
 
 
+class Draw:
+    """Random numbers of a batch, as torch tensors."""
+
+    def __init__(self, rng: np.random.Generator, n: int) -> None:
+        self.rng, self.n = rng, n
+
+    def between(self, low: float, high: float) -> torch.Tensor:
+        """Uniform, float32 (n, 1, 1, 1)."""
+        return torch.from_numpy(self.rng.uniform(low, high, (self.n, 1, 1, 1)).astype(np.float32))
+
+    def chance(self, p: float) -> torch.Tensor:
+        """True with probability p, bool (n, 1, 1, 1)."""
+        return torch.from_numpy(self.rng.random((self.n, 1, 1, 1)) < p)
+
+    def normal(self, *shape: int) -> torch.Tensor:
+        """Standard normal, float32 of this shape."""
+        return torch.from_numpy(self.rng.standard_normal(shape, dtype=np.float32))
+
+
 def augment(images: torch.Tensor, stats: torch.Tensor, size: int, rng: np.random.Generator) -> torch.Tensor:
     """Augmented z-scores of raw slices: float32 (n, 1, size, size).
 
-    Random pose, resolution, shading, gamma, noise and field of view.
+    Resolution, ghosts, shading, gamma, black level, window, noise, pose, aspect and field of view, at random.
 
     Args:
         images: float32 (n, 1, H, W), raw values of 2-mm pixels.
@@ -113,62 +132,78 @@ def augment(images: torch.Tensor, stats: torch.Tensor, size: int, rng: np.random
         size: pixels of a side.
         rng: everything random.
     """
-    n, _, h, w = images.shape
-
-    def r(low: float, high: float) -> torch.Tensor:
-        return torch.from_numpy(rng.uniform(low, high, n).astype(np.float32))
-
-    def chance(p: float) -> torch.Tensor:
-        return torch.from_numpy(rng.random(n) < p)
-
-    x = images
-    low_resolution = chance(0.2)
-    if bool(low_resolution.any()):
-        part = x[low_resolution]
-        factor = float(rng.uniform(0.45, 0.8))
-        part = functional.interpolate(part, scale_factor=factor, mode="area")
-        x = x.clone()
-        x[low_resolution] = functional.interpolate(part, size=(h, w), mode="bilinear", align_corners=False)
-    small = torch.from_numpy(rng.normal(size=(n, 1, 3, 3)).astype(np.float32))
-    field = functional.interpolate(small, size=(h, w), mode="bicubic", align_corners=True)
-    x = x * torch.exp(field * (r(0.0, 0.22) * chance(0.6))[:, None, None, None])
+    draw = Draw(rng, len(images))
     high, mean, deviation = (stats[:, k, None, None, None] for k in range(3))
-    gamma = torch.where(chance(0.4), torch.exp(r(-0.25, 0.25)), torch.ones(n))[:, None, None, None]
-    x = high * (x.clamp_min(0) / high).pow(gamma)
-    mean, deviation = _moved(high, mean, deviation, gamma)
-    sigma = (r(0.0, 0.25) * chance(0.35))[:, None, None, None] * deviation
-    noise = torch.from_numpy(rng.standard_normal((2, *x.shape), dtype=np.float32))
-    x = ((x + sigma * noise[0]).square() + (sigma * noise[1]).square()).sqrt()
+    tissue = images > 0.35 * mean
+    before = _moments(images, tissue)
+    x = _intensities(images, high, mean, deviation, draw)
+    after = _moments(x, tissue)
+    # what changed inside the slice changed the slab alike
+    scale = after[1] / before[1]
+    mean, high = after[0] + (mean - before[0]) * scale, after[0] + (high - before[0]) * scale
+    deviation = (deviation * scale).clamp_min(1e-3)
     z = ((torch.minimum(x, high) - mean) / deviation).clamp(-LIMIT, LIMIT)
-    floor = -mean / deviation  # what zero becomes: padding
-    angle, scale = r(-0.3, 0.3), torch.exp(r(-0.16, 0.16))
-    flip = torch.where(chance(0.5), 1.0, -1.0)
+    z = _placed(z, -mean / deviation, size, draw)
+    z = z * torch.exp(draw.between(-0.12, 0.12)) + draw.between(-0.12, 0.12)
+    return z.clamp(-LIMIT, LIMIT)
+
+
+def _moments(x: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """Mean and deviation inside the mask, float32 (n, 1, 1, 1) each."""
+    count = mask.sum((1, 2, 3), keepdim=True).clamp_min(1)
+    mean = (x * mask).sum((1, 2, 3), keepdim=True) / count
+    variance = ((x - mean).square() * mask).sum((1, 2, 3), keepdim=True) / count
+    return mean, variance.sqrt().clamp_min(1.0)
+
+
+def _intensities(
+    images: torch.Tensor, high: torch.Tensor, mean: torch.Tensor, deviation: torch.Tensor, draw: Draw
+) -> torch.Tensor:
+    """What scanners and archives do to intensities: float32, same shape."""
+    n, _, h, w = images.shape
+    x = images.clone()
+    choice = draw.rng.random(n)  # coarse pixels: isotropic, or along one axis
+    for low, top, axes in ((0.0, 0.18, (1, 1)), (0.18, 0.26, (1, 0)), (0.26, 0.34, (0, 1))):
+        here = torch.from_numpy((choice >= low) & (choice < top))
+        if bool(here.any()):
+            factor = float(draw.rng.uniform(0.35, 0.8))
+            shape = [
+                max(8, round(side * factor)) if on else side for side, on in zip((h, w), axes, strict=True)
+            ]
+            part = functional.interpolate(x[here], size=shape, mode="area")
+            x[here] = functional.interpolate(part, size=(h, w), mode="bilinear", align_corners=False)
+    ghost = draw.chance(0.06)[:, 0, 0, 0]
+    if bool(ghost.any()):
+        shift = int(draw.rng.integers(h // 6, h // 2))
+        x[ghost] = x[ghost] + float(draw.rng.uniform(0.05, 0.25)) * x[ghost].roll(shift, 2)
+    field = functional.interpolate(draw.normal(n, 1, 3, 3), size=(h, w), mode="bicubic", align_corners=True)
+    x = x * torch.exp(field * (draw.between(0.0, 0.25) * draw.chance(0.6)))
+    gamma = torch.where(draw.chance(0.4), torch.exp(draw.between(-0.3, 0.3)), torch.ones(1))
+    x = high * (x.clamp_min(0) / high).pow(gamma)
+    black = draw.between(0.0, 0.3) * draw.chance(0.15) * mean
+    x = (x - black).clamp_min(0)
+    white = torch.where(draw.chance(0.2), draw.between(0.6, 1.0), torch.ones(1) * 2)
+    x = torch.minimum(x, white * high)
+    sigma = draw.between(0.0, 0.3) * draw.chance(0.35) * deviation
+    noisy = torch.hypot(x + sigma * draw.normal(*x.shape), sigma * draw.normal(*x.shape))
+    kept_black = draw.chance(0.5) & (images == 0)  # archives mask the air
+    return torch.where(kept_black, x, noisy)
+
+
+def _placed(z: torch.Tensor, floor: torch.Tensor, size: int, draw: Draw) -> torch.Tensor:
+    """Pose, aspect, mirror and field of view: float32 (n, 1, size, size); outside is `floor`."""
+    n, _, h, _ = z.shape
+    angle, scale = draw.between(-0.35, 0.35), torch.exp(draw.between(-0.18, 0.18))
+    aspect = torch.exp(draw.between(-0.08, 0.08))
+    flip = torch.where(draw.chance(0.5), 1.0, -1.0)
     reach = scale * size / h  # a pixel stays 2 mm whatever the size
     cos, sin = torch.cos(angle) * reach, torch.sin(angle) * reach
-    theta = torch.stack(
-        [
-            torch.stack([cos * flip, -sin, r(-0.1, 0.1)], 1),
-            torch.stack([sin * flip, cos, r(-0.1, 0.1)], 1),
-        ],
-        1,
-    )
+    top = torch.cat([cos * flip * aspect, -sin, draw.between(-0.1, 0.1)], 3)
+    bottom = torch.cat([sin * flip * aspect, cos, draw.between(-0.1, 0.1)], 3)
+    theta = torch.cat([top, bottom], 2)[:, 0]
     grid = functional.affine_grid(theta, [n, 1, size, size], align_corners=False)
     z = functional.grid_sample(z - floor, grid, align_corners=False) + floor
-    cut = chance(0.12)
-    if bool(cut.any()):  # a field of view smaller than the head
-        yy, xx = torch.meshgrid(torch.linspace(-1, 1, size), torch.linspace(-1, 1, size), indexing="ij")
-        half_h, half_w = r(0.35, 0.8)[:, None, None], r(0.35, 0.8)[:, None, None]
-        outside = ((yy.abs() > half_h) | (xx.abs() > half_w)) & cut[:, None, None]
-        z = torch.where(outside[:, None], floor.expand_as(z), z)
-    return (z * torch.exp(r(-0.1, 0.1))[:, None, None, None] + r(-0.1, 0.1)[:, None, None, None]).clamp(
-        -LIMIT, LIMIT
-    )
-
-
-def _moved(
-    high: torch.Tensor, mean: torch.Tensor, deviation: torch.Tensor, gamma: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Mean and deviation after a gamma, to first order."""
-    new_mean = high * (mean / high).clamp_min(1e-4).pow(gamma)
-    slope = gamma * (mean / high).clamp_min(1e-4).pow(gamma - 1)
-    return new_mean, deviation * slope.clamp(0.3, 3.0)
+    cut = draw.chance(0.12)
+    yy, xx = torch.meshgrid(torch.linspace(-1, 1, size), torch.linspace(-1, 1, size), indexing="ij")
+    outside = (yy.abs() > draw.between(0.35, 0.8)) | (xx.abs() > draw.between(0.35, 0.8))
+    return torch.where(outside & cut, floor.expand_as(z), z)

@@ -1,8 +1,8 @@
 """One network trained on all labels at once: the start of the six bundles' networks. Resumable.
 
-Reads slabs (`simulate.py`, `real.py`), writes OUT/trunk.pt (checkpoint) and OUT/log.jsonl.
-    python studies/first_weights/trunk.py OUT --sim FOLDER [...] --real FOLDER/train.npz \\
-        --validation FOLDER/validation.npz --minutes 60
+Reads slabs (`simulate.py`, `real.py`, `derive.py`), writes OUT/trunk.pt (checkpoint) and OUT/log.jsonl.
+    python studies/first_weights/trunk.py OUT --sim FOLDER [...] --real FOLDER/train.npz FOLDER/derived.npz \\
+        --validation FOLDER/validation.npz --minutes 60 [--start BUNDLES]
 The body is the bundles' ResNet-18; six sigmoid outputs stand for the six binary questions. T1ce against T1w
 is asked of T1 slices only.
 """
@@ -17,19 +17,24 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from monai.networks.nets import resnet18
+from monai.networks.nets import ResNet
 from mrclass.labels import KEYS
 from slabs import Slabs, augment, gather, normalise
 from torch.nn import functional
 
 QUESTIONS = ("t1w", "t2w", "flair", "adc", "swi", "t1ce")
-SHARES = {"t1w": 0.15, "t1ce": 0.15, "t2w": 0.13, "flair": 0.14, "adc": 0.08, "swi": 0.08, "other": 0.27}
+SHARES = {"t1w": 0.14, "t1ce": 0.14, "t2w": 0.13, "flair": 0.13, "adc": 0.09, "swi": 0.07, "other": 0.30}
+# of a label's slabs, how many are real; more where simulation is weakest
+REAL = {"t1w": 0.4, "t1ce": 0.35, "t2w": 0.4, "flair": 0.4, "adc": 0.55, "swi": 0.4, "other": 0.55}
 CODE = {key: i for i, key in enumerate(KEYS)}
 
 
-def network() -> torch.nn.Module:
-    """The bundles' ResNet-18 with one output per question."""
-    return resnet18(
+def network(width: float = 1.0) -> torch.nn.Module:
+    """The bundles' ResNet-18 with one output per question; `width` scales its channels."""
+    return ResNet(
+        "basic",
+        [2, 2, 2, 2],
+        [int(64 * width * 2**stage) for stage in range(4)],
         spatial_dims=2,
         n_input_channels=1,
         num_classes=len(QUESTIONS),
@@ -37,6 +42,17 @@ def network() -> torch.nn.Module:
         bias_downsample=False,
         shortcut_type="B",
     )
+
+
+def from_bundles(folder: Path) -> dict[str, torch.Tensor]:
+    """State of a start made of published bundles: the stages of t2w, an output of each bundle."""
+    weights = {
+        q: torch.load(folder / f"mrclass_{q}" / "models" / "model.pt", weights_only=True) for q in QUESTIONS
+    }
+    state = {k: v.float() if v.is_floating_point() else v for k, v in weights["t2w"].items()}
+    for part in ("fc.weight", "fc.bias"):  # `members.py` sharpened the outputs threefold
+        state[part] = torch.stack([(w[part][1] - w[part][0]).float() / 3 for w in weights.values()])
+    return state
 
 
 def targets(label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -92,18 +108,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--sim", type=Path, nargs="*", default=[])
-    parser.add_argument("--real", type=Path)
+    parser.add_argument("--real", type=Path, nargs="*", default=[])
+    parser.add_argument("--start", type=Path, help="a folder of published bundles to begin from")
     parser.add_argument("--validation", type=Path)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--size", type=int, default=104)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=8e-4)
-    parser.add_argument("--real-share", type=float, default=0.35)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
     net = network().to(memory_format=torch.channels_last)
+    if args.start:
+        net.load_state_dict(from_bundles(args.start))
     optimiser = torch.optim.AdamW(net.parameters(), lr=args.rate, weight_decay=0.02)
     average = {k: v.clone() for k, v in net.state_dict().items()}
     views, spent, checkpoint = 0, 0.0, args.out / "trunk.pt"
@@ -113,8 +131,8 @@ def main() -> None:
         optimiser.load_state_dict(state["optimiser"])
         average, views, spent = state["average"], state["views"], state["spent"]
     pool, check = Slabs(), Slabs()
-    if args.real:
-        pool.add_file(args.real)
+    for path in args.real:
+        pool.add_file(path)
     if args.validation:
         check.add_file(args.validation)
     rng = np.random.default_rng(views)
@@ -124,7 +142,7 @@ def main() -> None:
         if p is None or time.monotonic() - last_look > 240:
             last_look = time.monotonic()
             pool.add_folders(args.sim)
-            p = pool.weights(SHARES, args.real_share)
+            p = pool.weights(SHARES, REAL)
             if views:
                 _save(checkpoint, net, optimiser, average, views, spent + elapsed)
                 live = {k: v.clone() for k, v in net.state_dict().items()}
