@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from pathlib import Path
 
 import pytest
 import torch
 from mrclass.errors import BundleError, WeightsMissingError
-from mrclass.publish import main, publish
+from mrclass.publish import main, on_grid, publish
 
 
 @pytest.fixture
@@ -65,3 +66,34 @@ def test_the_command_says_what_it_wrote_or_why_not(bundle: Path, capsys: pytest.
     (bundle / "models" / "model.pt").write_bytes(b"abc")
     assert main([str(bundle)]) == 0
     assert "sha256 ba7816bf" in capsys.readouterr().out
+
+
+def test_rounded_weights_are_multiples_of_a_step_and_compress_better(bundle: Path) -> None:
+    torch.manual_seed(0)
+    weights = {"conv": torch.randn(64, 64, 3, 3) * 0.02, "bias": torch.randn(64), "n": torch.tensor(3)}
+    torch.save(weights, bundle / "w.pt")
+    written = bundle / "models" / "model.pt"
+    publish(bundle, bundle / "w.pt")
+    plain = len(zlib.compress(written.read_bytes()))
+    publish(bundle, bundle / "w.pt", grid=16)
+    state = torch.load(written, weights_only=True)
+    steps = state["conv"].float() / 2.0**-10  # 0.02 / 16 lies nearest 2**-10 among powers of two
+    assert torch.equal(steps, steps.round())
+    assert (state["conv"].float() - weights["conv"]).abs().max() <= 2.0**-11
+    assert torch.equal(state["bias"], weights["bias"].half())
+    assert len(zlib.compress(written.read_bytes())) < 0.65 * plain
+
+
+def test_constant_and_broken_weights_stay_as_they_are() -> None:
+    for weights in (torch.full((2, 2), 0.3), torch.full((2, 2), float("nan")), torch.ones(3)):
+        assert torch.equal(on_grid(weights, 16).nan_to_num(), weights.nan_to_num())
+
+
+def test_the_command_refuses_a_grid_of_nothing_and_a_file_that_is_no_weights(
+    bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (bundle / "other.pt").write_bytes(b"abc")
+    assert main([str(bundle), str(bundle / "other.pt"), "--grid", "0"]) == 2
+    assert "wanted 1 or more" in capsys.readouterr().err
+    assert main([str(bundle), str(bundle / "other.pt"), "--grid", "16"]) == 1
+    assert "cannot be read as weights" in capsys.readouterr().err
