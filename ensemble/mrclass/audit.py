@@ -29,8 +29,8 @@ TAGS = (NAMED, DENIED, ABSENT)
 LONGEST_DESCRIPTION = 64  # characters of a SeriesDescription (DICOM PS3.5, value representation LO)
 _KEPT = (
     "series_key", "series_uid", "study_uid", "source", "kind", "description", "contrast_agent", "label",
-    "score", "conflict", "acquisition_plane", "header_label", "header_evidence", "verdict", "volume_note",
-    "thumbnails",
+    "score", "scores", "conflict", "acquisition_plane", "header_label", "header_evidence", "verdict",
+    "volume_note", "thumbnails",
 )  # fmt: skip
 
 

@@ -118,7 +118,7 @@ def _audit(options: argparse.Namespace) -> int:
     from mrclass import audit, truth
     from mrclass.ledger import FILE_NAME, Ledger
     from mrclass.pages import in_order
-    from mrclass.report import audit_tables
+    from mrclass.report import audit_page, audit_tables
 
     with Ledger(options.out / FILE_NAME, create=False) as book:
         found = audit.audit(in_order(book))
@@ -127,7 +127,9 @@ def _audit(options: argparse.Namespace) -> int:
         raise MRClassError(f"{options.out} holds no series whose header could be compared with its label.")
     figures = {**audit.measure(found), "made_by": made_by}
     audit_tables.write(options.out, found, figures)
+    page = audit_page.write(options.out, found, figures)
     print(audit_tables.table(found, figures))
+    _say(f"Audit: {page}")
     if options.json is not None:
         truth.write(figures, options.json)
         _say(f"Figures: {options.json}")

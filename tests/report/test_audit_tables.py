@@ -31,7 +31,7 @@ def test_the_table_of_the_terminal_counts_and_names_the_patterns() -> None:
     assert "     1  header T1w   image T1ce  T1 TRA (1)" in lines
     assert lines[-1] == (
         "5 different descriptions, 2 of them misleading. 1 series skipped, not counted. "
-        "1 descriptions proposed where the header is silent."
+        "1 description proposed where the header is silent."
     )
 
 

@@ -100,7 +100,10 @@ def _sentence(found: Audit, figures: Mapping[str, Any]) -> str:
         parts.append(f"{described['distinct']} different descriptions, {hits} of them misleading.")
     parts += [f"{n} series {word}, not counted." for word, n in sorted(found.left_out.items())]
     if figures["proposed_descriptions"]:
-        parts.append(f"{figures['proposed_descriptions']} descriptions proposed where the header is silent.")
+        n = figures["proposed_descriptions"]
+        parts.append(
+            f"{n} {'description' if n == 1 else 'descriptions'} proposed where the header is silent."
+        )
     return " ".join(parts)
 
 

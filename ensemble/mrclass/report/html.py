@@ -5,17 +5,14 @@ Up to `paged.WHOLE` series it is complete in itself; the cards of more lie in fi
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from mrclass import labels
 from mrclass.report import members as member_notes
-from mrclass.report import paged
+from mrclass.report import paged, shell
 from mrclass.report.card import LONGEST_PATH, SYMBOLS, card, chip
 from mrclass.report.series import (
     CONFLICT,
@@ -32,7 +29,6 @@ from mrclass.report.series import (
 )
 from mrclass.report.text import clean, escape, number, score
 
-RESEARCH_USE_ONLY = "Research use only. Not a medical device."
 _LISTED = 12  # disagreements listed in the summary; the filter shows the rest
 _STATES = (DISAGREE, "agree", "header silent", CONFLICT, UNREADABLE, SKIPPED)
 _SORTS = (
@@ -66,20 +62,8 @@ def page(rows: Sequence[Row], run: Mapping[str, Any], folder: Path) -> str:
     else:
         shutil.rmtree(folder / paged.FOLDER, ignore_errors=True)  # of an older, longer report
         cards = "".join(drawn)
-    style, script = _asset("page.css"), _asset("page.js")
-    digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
-    # Escaping keeps headers out of the markup; the policy would stop a script of theirs even if it did not.
-    policy = (
-        f"default-src 'none'; img-src 'self' file:; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
-        + (" 'self' file:" if is_paged else "")  # the files of the cards
-    )
     named = clean(run.get("title")) or "MR-Class report"
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n<meta name="referrer" content="no-referrer">\n'
-        f"<title>{escape(named)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
+    body = (
         '<a class="skip" href="#series">Skip to the series</a>\n'
         f"{_head(named, found, run)}{_attention(group(rows))}{_members(notes)}"
         f"{_toolbar(found, is_paged)}{_without_script(found) if is_paged else ''}"
@@ -87,10 +71,14 @@ def page(rows: Sequence[Row], run: Mapping[str, Any], folder: Path) -> str:
         f"{cards}</main>\n"
         f"{_pager(below=True) if is_paged else ''}"
         '<p id="nothing" hidden>No series fits these filters.</p>\n'
-        f"<footer><p>{RESEARCH_USE_ONLY} The label comes from the image content; what the header claims"
-        " stands beside it. The tick on a bar is the member's threshold.</p></footer>\n"
-        f"<script>{script}</script>\n</body>\n</html>\n"
     )
+    footer = (
+        "The label comes from the image content; what the header claims stands beside it. The tick on a"
+        " bar is the member's threshold."
+    )
+    files = "'self' file:" if is_paged else ""  # the files of the cards
+    style, script = shell.asset("page.css"), shell.asset("page.js")
+    return shell.document(named, style, body, "'self' file:", footer, script, files)
 
 
 def _kept(cards: Iterable[str], first: list[str], count: int) -> Iterator[str]:
@@ -128,10 +116,6 @@ def _pager(below: bool = False) -> str:
     )
 
 
-def _asset(name: str) -> str:
-    return resources.files("mrclass.report").joinpath(name).read_text(encoding="utf-8")
-
-
 def _head(named: str, found: Counts, run: Mapping[str, Any]) -> str:
     command = run.get("command")
     said = " ".join(map(str, command)) if isinstance(command, (list, tuple)) else command
@@ -163,7 +147,7 @@ def _head(named: str, found: Counts, run: Mapping[str, Any]) -> str:
     )
     return (
         f'<header class="top"><div class="name"><h1>{escape(named)}</h1>'
-        f'<p class="research">{RESEARCH_USE_ONLY}</p></div>'
+        f'<p class="research">{shell.RESEARCH_USE_ONLY}</p></div>'
         f'<div class="sums"><ul class="totals" aria-label="Totals">{numbers}</ul>'
         f'<ul class="shares" aria-label="Series per label">{shares}</ul></div>'
         f'<dl class="run">{shown}</dl></header>\n'
