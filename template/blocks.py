@@ -44,7 +44,8 @@ def _one_scale(name: str, figures: Mapping[str, Any]) -> str:
     )
     lines += [
         "",
-        f"- Last tenth to second tenth: {shown}.",
+        f"- Last tenth to second tenth: {shown}. While tables and pages are written at the end, the run "
+        f"takes {figures['client_mb_while_pages_are_written']} MB.",
         f"- Ledger: {ledger['bytes_per_series']} bytes a series; {ledger['write_ms_full']} ms to write one "
         f"with {ledger['series']} in it, {ledger['write_ratio']} times a new ledger; "
         f"{ledger['ask_ms_full']} ms to ask for one, {ledger['ask_ratio']} times.",

@@ -16,7 +16,7 @@ import render  # noqa: E402
 FIGURES: dict[str, Any] = {
     "data": "simulated", "n_series": 50, "n_files": 60, "slices_per_series": 1, "jobs": 1, "seconds": 120,
     "starts": 2, "parts": [{"series": 5, "client_mb": 40.5, "child_mb": 900.0, "seconds_per_series": 2.4}],
-    "last_to_second_part": {"client_mb": 1.01},
+    "last_to_second_part": {"client_mb": 1.01}, "client_mb_while_pages_are_written": 50.5,
     "ledger": {"bytes_per_series": 2000, "write_ms_full": 3.5, "series": 50, "write_ratio": 1.1,
                "ask_ms_full": 0.1, "ask_ratio": 0.9},
     "nothing_to_do": {"seconds": 3.0, "client_mb": 39.0},
@@ -32,7 +32,8 @@ def test_the_figures_of_a_large_archive_are_quoted(tmp_path: Path) -> None:
     assert text.startswith("before\n") and text.endswith("after\n") and "old" not in text
     for words in (
         "**50 simulated series** (60 DICOM files", "the bundles' own networks", "begun 2 times",
-        "| 5 | 40.5 | 900.0 | 2.4 |", "second tenth: run 1.01.", "2000 bytes a series", "opens with 2 kB",
+        "| 5 | 40.5 | 900.0 | 2.4 |", "second tenth: run 1.01.", "the run takes 50.5 MB",
+        "2000 bytes a series", "opens with 2 kB",
     ):  # fmt: skip
         assert words in text
 

@@ -11,7 +11,7 @@ from typing import Any
 import doubles
 import pytest
 from dicom_files import stack
-from mrclass import scale
+from mrclass import _watch, scale
 from mrclass.errors import MRClassError
 from tiny_bundles import make_bundle
 
@@ -38,31 +38,50 @@ def test_a_run_is_told_in_tenths_with_ratios_of_the_last_to_the_second() -> None
     assert (ratios["client_mb"], ratios["child_mb"]) == (1.25, 0.5)
 
 
+def test_the_writing_of_pages_is_told_apart_from_the_last_tenth() -> None:
+    told = scale.summarise([sample(1, 5), sample(2, 10, 20), sample(3, 10, 70), sample(4, 10, 60)], 10)
+    assert told["parts"][-1]["client_mb"] == 20
+    assert told["client_mb_while_pages_are_written"] == 70
+
+
 def test_samples_of_a_process_that_has_ended_count_for_no_memory() -> None:
     assert scale.summarise([sample(1, 10, 0.0)], 10)["parts"] == []
 
 
 def test_a_line_cut_by_a_kill_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "s.jsonl").write_text('{"s": 1.0}\n{"s": 2', encoding="ascii")
-    assert scale.read_samples(tmp_path / "s.jsonl") == [{"s": 1.0}]
+    assert _watch.read_samples(tmp_path / "s.jsonl") == [{"s": 1.0}]
 
 
 @linux
 def test_memory_is_that_of_a_process_and_of_its_largest_child(tmp_path: Path) -> None:
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', sys.argv[1]])"
     child = "import time; kept = bytearray(80 << 20); time.sleep(1.5)"
-    told = scale.watch([sys.executable, "-c", code, child], tmp_path / "none", tmp_path / "s.jsonl")
+    told = _watch.watch([sys.executable, "-c", code, child], tmp_path / "none", tmp_path / "s.jsonl")
     assert told["client_mb"] < 60 < 80 < told["child_mb"]
-    again = scale.watch([sys.executable, "-c", ""], tmp_path / "none", tmp_path / "s.jsonl")
-    seconds = [one["s"] for one in scale.read_samples(tmp_path / "s.jsonl")]
+    assert told["child_mb"] == max(one["child_mb"] for one in _watch.read_samples(tmp_path / "s.jsonl"))
+    again = _watch.watch([sys.executable, "-c", ""], tmp_path / "none", tmp_path / "s.jsonl")
+    seconds = [one["s"] for one in _watch.read_samples(tmp_path / "s.jsonl")]
     assert seconds == sorted(seconds) and again["seconds"] <= seconds[-1]
-    assert scale.memory(os.getpid())[0] > 10
+    assert _watch.memory(os.getpid())[0] > 10
+
+
+@linux
+def test_what_is_done_after_the_last_look_is_counted(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    doubles.write(tmp_path / "in", a="t1w", b="broken")
+    doubles.classify(tmp_path / "in", tmp_path / "out")
+    code = "import shutil, sys, time; time.sleep(1); shutil.copy(*sys.argv[1:])"
+    command = [sys.executable, "-c", code, str(tmp_path / "out" / "mrclass.sqlite"), str(tmp_path / "book")]
+    _watch.watch(command, tmp_path / "book", tmp_path / "s.jsonl", every_s=4.0)
+    told = scale.summarise(_watch.read_samples(tmp_path / "s.jsonl"), 2)
+    assert told["parts"][-1]["series"] == 2 and told["parts"][-1]["client_mb"] > 0
 
 
 @linux
 def test_a_command_that_fails_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(MRClassError, match="exit code 2"):
-        scale.watch([sys.executable, "-c", "raise SystemExit(2)"], tmp_path / "x", tmp_path / "s.jsonl")
+        _watch.watch([sys.executable, "-c", "raise SystemExit(2)"], tmp_path / "x", tmp_path / "s.jsonl")
 
 
 def test_a_ledger_is_timed_on_a_copy(tmp_path: Path) -> None:
@@ -95,6 +114,10 @@ def test_a_small_archive_is_measured_and_a_second_network_joins_the_json(
     assert told["shipped"] == {"n_series": 1}
     small = told["stand-in"]
     assert (small["n_series"], small["n_files"], small["ledger"]["series"], small["starts"]) == (3, 3, 3, 1)
-    assert small["parts"][-1]["series"] == 3 or not small["parts"]
-    assert small["client_mb"] > 0 and small["report"]["bytes"]["report_html"] > 0
+    assert small["parts"][-1]["series"] == 3, "series done between two samples are seen"
+    assert (
+        small["client_mb"] > 0
+        and small["report"]["client_mb"] > 10
+        and small["report"]["bytes"]["report_html"] > 0
+    )
     assert scale.main([*command, "--slices", "2"]) == 2, "the folder holds another measurement"

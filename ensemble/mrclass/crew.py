@@ -80,7 +80,7 @@ def _work(setup: Setup, number: int, pipe: Connection) -> None:
     except Exception as error:  # a missing library, a broken config: one sentence, no traceback
         pipe.send(("failed", "BundleError", f"The bundles cannot be loaded: {type(error).__name__}: {error}"))
         return
-    if setup.device == "cpu":
+    if setup.device.startswith("cpu"):
         limit_worker()
     pipe.send(("ready", ensemble.versions))
     try:

@@ -12,7 +12,6 @@ import argparse
 import json
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,101 +20,15 @@ from pathlib import Path
 from typing import Any
 
 from mrclass import __version__
+from mrclass._watch import count, read_samples, watch
 from mrclass.errors import MRClassError, UsageError
 from mrclass.ledger import FILE_NAME, STATUSES, Ledger
 from mrclass.members import find_bundles
 
 PARTS = 10  # the run is told in tenths
-EVERY_S = 0.5
 NETWORKS = ("stand-in", "shipped")
+_SHORT_S = 0.05  # between two samples of a command that ends within seconds
 _BLOCKS = 200  # series written and asked for when a ledger is timed
-
-
-def memory(pid: int) -> tuple[float, float]:
-    """Resident memory of a process and of its largest descendant, MB; zeros for one that is gone."""
-    own, waiting, largest = _resident(pid), _children(pid), 0.0
-    while waiting:
-        child = waiting.pop()
-        largest = max(largest, _resident(child))
-        waiting += _children(child)
-    return own, largest
-
-
-def _resident(pid: int) -> float:
-    try:
-        text = Path(f"/proc/{pid}/status").read_text("ascii", "replace")
-    except OSError:
-        return 0.0
-    lines = [line.split()[1] for line in text.splitlines() if line.startswith("VmRSS:")]
-    return int(lines[0]) / 1024 if lines else 0.0
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    try:
-        for thread in Path(f"/proc/{pid}/task").iterdir():
-            found += map(int, (thread / "children").read_text("ascii").split())
-    except OSError:
-        pass  # it ended meanwhile: it has no children any more
-    return found
-
-
-def watch(command: Sequence[str], ledger: Path, samples: Path) -> dict[str, float]:
-    """Run a command; append a sample every half second to a file of JSON lines.
-
-    Args:
-        command: of the run; exit codes other than 0 and 3 are an error.
-        ledger: whose series are counted; may not be there yet.
-        samples: gets {"s", "done", "client_mb", "child_mb"} lines; seconds go on where they ended.
-
-    Returns:
-        Seconds of this command, and its highest client and child memory, MB.
-
-    Raises:
-        MRClassError: the command failed.
-    """
-    before = read_samples(samples)
-    offset = before[-1]["s"] if before else 0.0
-    started = time.monotonic()
-    client = child = 0.0
-    with samples.open("a", encoding="ascii") as file:
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        try:
-            while process.poll() is None:
-                own, largest = memory(process.pid)
-                client, child = max(client, own), max(child, largest)
-                sample = {
-                    "s": round(offset + time.monotonic() - started, 1),
-                    "done": _count(ledger),
-                    "client_mb": round(own, 1),
-                    "child_mb": round(largest, 1),
-                }
-                file.write(json.dumps(sample) + "\n")
-                file.flush()
-                time.sleep(EVERY_S)
-        finally:
-            process.kill()
-            process.wait()
-    if process.returncode not in (0, 3):
-        raise MRClassError(f"{' '.join(command)} ended with exit code {process.returncode}.")
-    seconds = round(time.monotonic() - started, 1)
-    return {"seconds": seconds, "client_mb": round(client, 1), "child_mb": round(child, 1)}
-
-
-def _count(ledger: Path) -> int:
-    if not ledger.is_file() or not ledger.stat().st_size:
-        return 0
-    try:
-        with Ledger(ledger, create=False) as book:
-            return book.count()
-    except MRClassError:
-        return 0  # it is being made at this moment
-
-
-def read_samples(path: Path) -> list[dict[str, float]]:
-    """Samples that `watch` wrote; a line that a kill cut in two is left out."""
-    lines = path.read_text("ascii").splitlines() if path.is_file() else []
-    return [json.loads(line) for line in lines if line.endswith("}")]
 
 
 def summarise(samples: Sequence[Mapping[str, float]], series: int) -> dict[str, Any]:
@@ -126,9 +39,12 @@ def summarise(samples: Sequence[Mapping[str, float]], series: int) -> dict[str, 
         series: number of series of the whole run.
 
     Returns:
-        `parts`: up to how many series, highest memory (MB), seconds per series; and ratios of the last part
-        to the second one (the first holds the start).
+        `parts`: up to how many series, highest memory (MB), seconds per series; ratios of the last part to
+        the second one (the first holds the start); and the memory while tables and pages are written.
     """
+    finished = next((i for i, one in enumerate(samples) if one["done"] >= series), len(samples))
+    pages = [one["client_mb"] for one in samples[finished + 1 :]]
+    samples = samples[: finished + 1]
     parts: list[dict[str, float]] = []
     last_s, last_done = 0.0, 0.0
     for part in range(PARTS):
@@ -153,7 +69,8 @@ def summarise(samples: Sequence[Mapping[str, float]], series: int) -> dict[str, 
         for key in ("client_mb", "child_mb", "seconds_per_series")
         if early.get(key)
     }
-    return {"parts": parts, "last_to_second_part": ratios}
+    told = {"parts": parts, "last_to_second_part": ratios}
+    return {**told, "client_mb_while_pages_are_written": max(pages, default=0.0)}
 
 
 def time_ledger(ledger: Path, work: Path) -> dict[str, Any]:
@@ -252,13 +169,12 @@ def measure(work: Path, series: int, slices: int, networks: str, bundles: Path, 
     command = [sys.executable, "-m", "mrclass", "classify", str(work / "archive"), "-o", str(out)]
     command += ["--bundles", str(bundles), "--jobs", str(jobs)]
     starts = work / "starts"
-    if _count(out / FILE_NAME) < series:
+    if count(out / FILE_NAME) < series:
         starts.write_text(f"{int(starts.read_text()) + 1 if starts.is_file() else 1}\n", encoding="ascii")
         watch(command, out / FILE_NAME, samples)
-    again = watch(command, out / FILE_NAME, work / "again.jsonl")
-    pages = watch(
-        [sys.executable, "-m", "mrclass", "report", str(out)], out / FILE_NAME, work / "report.jsonl"
-    )
+    again = watch(command, out / FILE_NAME, work / "again.jsonl", _SHORT_S)
+    report = [sys.executable, "-m", "mrclass", "report", str(out)]
+    pages = watch(report, out / FILE_NAME, work / "report.jsonl", _SHORT_S)
     seen = read_samples(samples)
     headers = [one for one in seen if one["done"] == 0]
     return {

@@ -79,7 +79,7 @@ def counts(series: Iterable[Series]) -> Counts:
 def ordered(rows: Iterable[Row]) -> list[Row]:
     """Rows by study, then by source, then by volume: the same whatever order the workers finished in."""
     keyed = [(natural(row.get("source")), row) for row in rows]
-    first: dict[str, tuple[Any, ...]] = {}
+    first: dict[str, str] = {}
     for key, row in keyed:
         study = _study(row)
         first[study] = min(first.get(study, key), key)
