@@ -26,8 +26,8 @@ def test_a_card_is_what_the_metadata_says(bundle: Path) -> None:
     assert (card.name, card.folder, card.label, card.refines) == ("mrclass_t2w", bundle, "t2w", None)
     assert (card.threshold, card.temperature, card.spatial_shape) == (0.6, 1.0, (32, 32))
     assert versions([card])["mrclass_t2w"] == {
-        "label": "t2w", "version": "0.1.0", "threshold": 0.6, "temperature": 1.0, "sha256": "ab",
-        "config_sha256": "",
+        "label": "t2w", "version": "0.1.0", "threshold": 0.6, "temperature": 1.0, "backend": "torch",
+        "sha256": "ab", "config_sha256": "",
     }  # fmt: skip
 
 

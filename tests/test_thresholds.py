@@ -10,19 +10,23 @@ from typing import Any
 
 import pytest
 from mrclass import cli, thresholds
-from mrclass.card import read_card
+from mrclass.card import read_card, versions
 from mrclass.errors import BundleError, UsageError
 from mrclass.ledger import Ledger
-from tiny_bundles import make_bundle
+from tiny_bundles import make_bundle, make_card
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "template"))
 taking = importlib.import_module("thresholds")
 
 
-def write_run(folder: Path, volumes: list[tuple[str, float]], sha256: str = "ff", **fact: Any) -> list[str]:
-    """A run of t2w volumes of (truth, score) and their truth CSV; the words of --run."""
+def write_run(folder: Path, volumes: list[tuple[str, float]], sha256: str = "ff") -> list[str]:
+    """A run of t2w volumes of (truth, score) and their truth CSV; the words of --run.
+
+    Its members stand in the ledger as a real run writes them.
+    """
     (folder / "out").mkdir(parents=True)
+    card = read_card(make_card(folder / "mrclass_t2w", "t2w", threshold=0.6, digest=sha256))
     lines = ["file,label,role"]
     with Ledger(folder / "out" / "mrclass.sqlite") as book:
         for number, (truth, score) in enumerate(volumes):
@@ -31,8 +35,7 @@ def write_run(folder: Path, volumes: list[tuple[str, float]], sha256: str = "ff"
             head = {"series_key": name, "status": "done", "source": name, "fingerprint": ""}
             head["root"] = str(folder)
             book.finish(head, [{"label": "other", "slice_scores": {"t2w": [score] * 3}}])
-        book.set_meta("members", {"mrclass_t2w": {"version": "1.0.0", "sha256": sha256}})
-        book.set_meta("cards", {"mrclass_t2w": {"label": "t2w", "threshold": 0.6, **fact}})
+        book.set_meta("members", versions([card]))
     (folder / "truth.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     return [str(folder / "out"), str(folder / "truth.csv"), "real"]
 
@@ -86,6 +89,14 @@ def test_runs_of_different_weights_are_not_mixed(tmp_path: Path) -> None:
     one, two = (write_run(tmp_path / sha, VOLUMES, sha256=sha) for sha in ("aa", "bb"))
     with pytest.raises(UsageError, match="made by different bundles"):
         thresholds.choose([thresholds.parse_run(one), thresholds.parse_run(two)])
+
+
+def test_a_run_that_does_not_say_what_its_members_are_is_refused(tmp_path: Path) -> None:
+    words = write_run(tmp_path, VOLUMES)
+    with Ledger(tmp_path / "out" / "mrclass.sqlite") as book:
+        book.set_meta("members", {"mrclass_t2w": {"version": "1.0.0", "sha256": "ff"}})
+    with pytest.raises(UsageError, match="does not say what mrclass_t2w is.*into a new folder"):
+        thresholds.choose([thresholds.parse_run(words)])
 
 
 def test_a_choice_for_other_weights_is_not_set(tmp_path: Path) -> None:

@@ -71,8 +71,8 @@ def choose(sources: Sequence[Source], apply_temperature: bool = False, command: 
         lacking = sorted(name for name, member in compared.members.items() if "label" not in member)
         if lacking:
             raise UsageError(
-                f"The run in {source.out} did not end: it does not say what {', '.join(lacking)} is. "
-                "Start its command again."
+                f"The run in {source.out} does not say what {', '.join(lacking)} is: "
+                "an earlier version made it. Classify its files anew, into a new folder."
             )
     runs = [
         calibrate.Run(
