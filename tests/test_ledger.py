@@ -132,6 +132,15 @@ def test_identifiers_are_kept_only_when_asked(path: Path) -> None:
     Ledger(path).close()  # who only reads need not know
 
 
+def test_tokens_tell_nothing_even_where_identifiers_are_kept(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "a", keep_identifiers=True) as one, Ledger(tmp_path / "b") as two:
+        assert one.token("study", "1.2.3") == one.token("study", "1.2.3")
+        assert (
+            len({one.token("study", "1.2.3"), one.token("series", "1.2.3"), two.token("study", "1.2.3")}) == 3
+        )
+        assert set(one.token("study", "1.2.3")) <= set("0123456789abcdef")
+
+
 def test_a_ledger_of_another_schema_is_refused_with_what_to_do(path: Path) -> None:
     Ledger(path).close()
     db = sqlite3.connect(path)

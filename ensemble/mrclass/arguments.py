@@ -55,13 +55,7 @@ def parser() -> argparse.ArgumentParser:
         metavar="[LABEL=]BACKEND",
         help="runs the networks: torch (default), torchscript, onnx, openvino, tensorrt; may be repeated",
     )
-    one.add_argument(
-        "--timeout",
-        type=_positive(float),
-        default=300.0,
-        metavar="SECONDS",
-        help="limit per series (default: 300)",
-    )
+    _timeout(one)
     one.add_argument("--retry", action="store_true", help="try again what could not be read before")
     one.add_argument("--keep-identifiers", action="store_true", help="real UIDs and patient IDs in OUT")
     one.add_argument("--json", action="store_true", help="print the rows as JSON in place of the table")
@@ -76,6 +70,31 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("out", type=Path, metavar="OUT", help="folder of a run")
     one.add_argument("--json", type=Path, metavar="JSON", help="write the figures there too")
+
+    one = command(
+        "sort",
+        "put the series of a run into class folders or a BIDS tree",
+        epilog="examples:\n  mrclass sort OUT DEST --link\n"
+        "  mrclass sort OUT DEST --layout bids --dry-run\n\n"
+        "What no classifier claims and what several claim goes aside, with the reason in sorted.csv.\n"
+        "The input is only read. The same command again does only what is missing.",
+    )
+    one.add_argument("out", type=Path, metavar="OUT", help="folder of a run")
+    one.add_argument(
+        "dest", type=Path, metavar="DEST", help="folder to put them into: new, or of such a sort"
+    )
+    one.add_argument(
+        "--layout", choices=("labels", "bids"), default="labels", help="a folder per label (default), or BIDS"
+    )
+    how = one.add_mutually_exclusive_group()
+    for name, text in (
+        ("copy", "copy the files of the series (default for labels)"),
+        ("link", "link to them"),
+        ("nifti", "convert: a .nii.gz and a .json per volume (the way of BIDS)"),
+    ):
+        how.add_argument(f"--{name}", dest="mode", action="store_const", const=name, help=text)
+    one.add_argument("--dry-run", action="store_true", help="print what would go where, write nothing")
+    _timeout(one)
 
     one = command(
         "evaluate",
@@ -206,6 +225,16 @@ def _member_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="LABEL=FOLDER",
         help="use this bundle for this label; may be repeated",
+    )
+
+
+def _timeout(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--timeout",
+        type=_positive(float),
+        default=300.0,
+        metavar="SECONDS",
+        help="limit per series (default: 300)",
     )
 
 

@@ -136,6 +136,29 @@ def _audit(options: argparse.Namespace) -> int:
     return DONE
 
 
+def _sort(options: argparse.Namespace) -> int:
+    from mrclass import sort
+    from mrclass.progress import bar
+
+    with bar("series" if options.mode in ("copy", "link") else "volumes") as progress:
+        done = sort.sort(
+            options.out,
+            options.dest,
+            options.layout,
+            options.mode,
+            options.dry_run,
+            options.timeout,
+            progress,
+        )
+    if options.dry_run:
+        for line in sort.plan_lines(done.plan):
+            print(line)
+    for put, trouble in done.failed:
+        _say(f"{put.row['source']}: {trouble}")
+    _say(sort.summary(done, options.dry_run))
+    return SOME_UNREADABLE if done.unreadable else DONE
+
+
 def _evaluate(options: argparse.Namespace) -> int:
     from mrclass import evaluate, truth
 
@@ -228,6 +251,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "classify": _classify,
     "report": _report,
     "audit": _audit,
+    "sort": _sort,
     "evaluate": _evaluate,
     "calibrate": _calibrate,
     "bundles": _bundles,

@@ -5,6 +5,7 @@ MRClassError                    everything this package raises on purpose
 ├── BundleError                 a bundle folder cannot serve as a member
 │   ├── WeightsMissingError     models/model.pt is not there
 │   └── WeightsMismatchError    models/model.pt is not the file its metadata names (sha256)
+├── SortError                   a sort would overwrite, move or mix what lies in its folder
 ├── LedgerError                 the run's SQLite file is unusable or belongs to another version
 └── SeriesError                 a data problem: becomes a row with a reason, never ends a run
     ├── ConversionError         dcm2niix made no volume of a series
@@ -33,6 +34,10 @@ class WeightsMissingError(BundleError):
 
 class WeightsMismatchError(BundleError):
     """The weights file is not the one the bundle's metadata names."""
+
+
+class SortError(MRClassError):
+    """A sort would overwrite, move or mix what lies in its folder; nothing was written."""
 
 
 class LedgerError(MRClassError):

@@ -138,6 +138,10 @@ class Ledger:
         """Name shown for a patient: `P-` and ten hexadecimal digits; empty stays empty."""
         return key if not key else "P-" + self._digest("patient", key).hex()[:10]
 
+    def token(self, kind: str, text: str) -> str:
+        """24 hexadecimal digits for a text of that kind, whatever `keep_identifiers` says."""
+        return self._digest(f"token {kind}", text).hex()[:24]
+
     # ---- facts of the run
 
     def _set(self, key: str, value: Any) -> None:

@@ -99,6 +99,7 @@ def classify(
     plan.check_out(out)
     out.mkdir(parents=True, exist_ok=True)
     with _locked(out), Ledger(out / ledger.FILE_NAME, keep_identifiers=keep_identifiers) as book:
+        book.set_meta("inputs", sorted({*book.meta("inputs", []), *map(str, checked)}))
         if cards:
             _agree_on_members(book, out, versions(cards))
         new, intake = 0, None
