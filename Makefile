@@ -5,6 +5,7 @@
 #   make check     lint, format, types, rendered bundles
 #   make bench     seconds per series and stage -> results/bench.json
 #   make scale     memory, ledger and pages of 5000 simulated series -> results/scale.json (about half an hour)
+#   make audit     headers against images, of the demo and of public DICOM (needs the shared data) -> results/audit-*.json
 #   make bundles   render the six bundles from template/
 #   make thresholds  choose the bundles' thresholds on real (needs the shared data) and simulated volumes -> results/thresholds.json
 #   make exports   bundles to TorchScript and ONNX, scores compared with PyTorch's -> results/exports.json
@@ -19,7 +20,7 @@ DATA := $(or $(MRCLASS_SHARED_DATA),../shared/data)
 ALLOW_UNREADABLE := || test $$? -eq 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench scale bundles thresholds exports validate clean
+.PHONY: help install demo test check bench scale audit bundles thresholds exports validate clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -51,6 +52,13 @@ bench: $(STAMP)
 
 scale: $(STAMP)
 	$(BIN)/python -m mrclass.scale --work runs/scale -o results/scale.json
+	$(BIN)/python template/render.py --write
+
+audit: demo
+	$(BIN)/mrclass audit demo/out --json results/audit-demo.json
+	test ! -d $(DATA)/dicom || { rm -rf runs/dicom && \
+		{ $(BIN)/mrclass classify $(DATA)/dicom -o runs/dicom --bundles bundles $(ALLOW_UNREADABLE); } && \
+		$(BIN)/mrclass audit runs/dicom --json results/audit-public.json; }
 	$(BIN)/python template/render.py --write
 
 bundles: $(STAMP)

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from mrclass.labels import display
+
 SCALE_HEAD = "| series done | run (MB) | worker (MB) | seconds per series |\n| --- | --- | --- | --- |"
 NETWORKS = {
     "stand-in": "networks replaced by one linear layer each",
@@ -65,4 +67,42 @@ def _kb(size: int) -> str:
     return f"{size / 1000:.0f} kB"
 
 
-BLOCKS = {"scale": scale}
+def audit(content: Mapping[str, Any] | None) -> str:
+    """How many headers agree with the label, disagree or are silent (`mrclass audit --json`)."""
+    if not content:
+        return "Not measured yet: `make audit` writes it."
+    lines = [
+        "| label | series | agree | disagree | silent | disagree or silent |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    entries = [*content["labels"].items(), ("all", content["all"])]
+    for key, entry in entries:
+        if entry["n"]:
+            shares = [
+                str(entry["agree"]["hits"]), _share(entry["disagree"]), str(entry["silent"]["hits"]),
+                _share(entry["error"]),
+            ]  # fmt: skip
+            lines.append("| " + " | ".join([display(key), str(entry["n"]), *shares]) + " |")
+    described, tags = content["descriptions"], content["contrast_agent"]
+    misleading = _share(described["misleading"])
+    named = ", ".join(
+        f"{display(key)} {entry['names an agent']['hits']} of {entry['n']}" for key, entry in tags.items()
+    )
+    left = ", ".join(f"{n} {why}" for why, n in sorted(content["left_out"].items())) or "none"
+    lines += [
+        "",
+        f"{described['distinct']} different descriptions, {misleading} of them misleading.",
+        f"The contrast agent tag names an agent: {named}. Series not counted: {left}.",
+    ]
+    return "\n".join(lines)
+
+
+def _share(entry: Mapping[str, Any]) -> str:
+    """`3 (13.0 % [4.5, 32.1])`; a dash where there was nothing to count."""
+    if entry["value"] is None:
+        return "-"
+    low, high = entry["ci95"]
+    return f"{entry['hits']} ({100 * entry['value']:.1f} % [{100 * low:.1f}, {100 * high:.1f}])"
+
+
+BLOCKS = {"scale": scale, "audit-demo": audit, "audit-public": audit}

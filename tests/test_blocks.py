@@ -44,3 +44,36 @@ def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
 
 def test_how_tos_are_rendered_like_the_readme() -> None:
     assert ROOT / "docs" / "how-to" / "large-archives.md" in render.wanted()
+
+
+def share(hits: int, n: int) -> dict[str, Any]:
+    return (
+        {"hits": hits, "n": n, "value": hits / n, "ci95": [0.05, 0.7]}
+        if n
+        else {"hits": 0, "n": 0, "value": None}
+    )
+
+
+def shares(agree: int, disagree: int, silent: int) -> dict[str, Any]:
+    n = agree + disagree + silent
+    parts = {"agree": agree, "disagree": disagree, "silent": silent, "error": disagree + silent}
+    return {"n": n, **{name: share(hits, n) for name, hits in parts.items()}}
+
+
+def test_an_audit_is_quoted_per_label_and_in_all(tmp_path: Path) -> None:
+    figures = {
+        "labels": {"t1w": shares(2, 1, 1), "adc": shares(0, 0, 0)},
+        "all": shares(2, 1, 1),
+        "left_out": {"skipped": 3},
+        "descriptions": {"distinct": 2, "misleading": share(1, 2)},
+        "contrast_agent": {"t1ce": {"n": 0, "names an agent": share(0, 0)}},
+    }
+    (tmp_path / "audit-demo.json").write_text(json.dumps(figures))
+    block = "<!-- results:audit-demo -->\n<!-- /results:audit-demo -->\n"
+    text = cards.fill_blocks(block, cards.Results.read(tmp_path))
+    assert "| T1w | 4 | 2 | 1 (25.0 % [5.0, 70.0]) | 1 | 2 (50.0 % [5.0, 70.0]) |" in text
+    assert "| all | 4 |" in text and "ADC" not in text  # of which there is none
+    assert "2 different descriptions, 1 (50.0 % [5.0, 70.0]) of them misleading." in text
+    assert "T1ce 0 of 0. Series not counted: 3 skipped." in text
+    missing = cards.fill_blocks(block, cards.Results.read(tmp_path / "nothing"))
+    assert "Not measured yet: `make audit` writes it." in missing
