@@ -16,7 +16,7 @@ from mrclass import bids, labels
 from mrclass._sort_names import Names, safe
 from mrclass._sort_plan import Plan
 from mrclass._sort_state import Put
-from mrclass.errors import ConversionError
+from mrclass.errors import ConversionError, SeriesError
 from mrclass.report.files import replace_parts, replace_text
 from mrclass.report.tables import csv_line, guard
 from mrclass.report.text import number
@@ -75,6 +75,8 @@ def _files(series: Any, one: Put, dest: Path, mode: str) -> list[str]:
         part.unlink(missing_ok=True)
         if mode == "link":
             os.symlink(os.path.abspath(source), part)
+        elif not os.access(source, os.R_OK):
+            raise SeriesError(f"{source.name} cannot be read any more")
         else:
             shutil.copyfile(source, part)
         os.replace(part, place)

@@ -105,6 +105,10 @@ def sort(
                 failed += [(put, trouble)] if trouble else []
                 if progress is not None:
                     progress(count, len(todo))
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(
+                f"Interrupted: what was put stays in {dest}; run the same command again to go on."
+            ) from None
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     _sort_write.tables(dest, made, failed, layout)

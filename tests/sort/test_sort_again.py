@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,7 @@ def test_a_sort_that_was_killed_goes_on_where_it_was(
 
     with monkeypatch.context() as patch:
         patch.setattr(_sort_write, "put", dies)
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(KeyboardInterrupt, match="run the same command again"):
             sort(done.out, dest)
     assert not (dest / SCRATCH).exists()
     with (dest / FILE).open("a") as file:
@@ -137,6 +138,23 @@ def test_files_that_changed_since_they_were_classified_are_not_put(tmp_path: Pat
     shutil.rmtree(export / "one")
     ((_, trouble),) = sort(out, tmp_path / "dest").failed
     assert trouble == "its files are not there any more"
+
+
+def test_a_file_that_vanishes_on_the_way_fails_its_series_alone(
+    done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = _sort_write.put
+
+    def vanishing(series: Any, *given: Any) -> Iterator[tuple[Put, list[str]]]:
+        if series.files[0].parent.name == "swi":
+            series = replace(series, files=(*series.files[:2], done.export / "gone.dcm"))
+        return real(series, *given)
+
+    monkeypatch.setattr(_sort_write, "put", vanishing)
+    ((put, trouble),) = sort(done.out, tmp_path / "dest").failed
+    assert (put.row["source"], trouble) == ("a/swi", "gone.dcm cannot be read any more")
+    monkeypatch.undo()
+    assert sort(done.out, tmp_path / "dest").new == 1
 
 
 def test_a_folder_of_something_else_is_refused(done: Done, tmp_path: Path) -> None:
