@@ -6,6 +6,8 @@
 #   make bench     seconds per series and stage -> results/bench.json
 #   make scale     memory, ledger and pages of 5000 simulated series -> results/scale.json (about half an hour)
 #   make audit     headers against images, of the demo and of public DICOM (needs the shared data) -> results/audit-*.json
+#   make balance   files in = files in volumes + files explained, of the demo and of public DICOM (shared data) -> results/balance.json
+#   make header    header labels beside BidsGuess and dcm-classifier (needs the shared data) -> results/header.json
 #   make bundles   render the six bundles from template/
 #   make thresholds  choose the bundles' thresholds on real (needs the shared data) and simulated volumes -> results/thresholds.json
 #   make exports   bundles to TorchScript and ONNX, scores compared with PyTorch's -> results/exports.json
@@ -15,12 +17,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+PEER := .venv-peer
 DATA := $(or $(MRCLASS_SHARED_DATA),../shared/data)
 # 3: done, but some series could not be read; the demo holds one on purpose
 ALLOW_UNREADABLE := || test $$? -eq 3
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench scale audit bundles thresholds exports validate clean
+.PHONY: help install demo test check bench scale audit balance header bundles thresholds exports validate clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -61,6 +64,19 @@ audit: demo
 		$(BIN)/mrclass audit runs/dicom --json results/audit-public.json; }
 	$(BIN)/python template/render.py --write
 
+balance: demo
+	rm -rf runs/dicom
+	$(if $(wildcard $(DATA)/dicom),$(BIN)/mrclass classify $(DATA)/dicom -o runs/dicom --bundles bundles $(ALLOW_UNREADABLE))
+	$(BIN)/python -m mrclass.balance demo=demo/out $(if $(wildcard $(DATA)/dicom),public=runs/dicom) -o results/balance.json
+	$(BIN)/python template/render.py --write
+
+# dcm-classifier lives in an environment of its own: it pins nothing, and brings pydicom, ITK and onnxruntime as it likes.
+header: $(STAMP)
+	test -x $(PEER)/bin/python || $(PYTHON) -m venv $(PEER)
+	$(PEER)/bin/python -m pip install --quiet --disable-pip-version-check -r studies/header/peer.txt
+	$(BIN)/python studies/header/measure.py $(DATA)/dicom --peer $(PEER)/bin/python -o results/header.json
+	$(BIN)/python template/render.py --write
+
 bundles: $(STAMP)
 	$(BIN)/python template/render.py --write
 
@@ -91,4 +107,4 @@ validate: $(STAMP)
 		-o results/validation-simulated.json
 
 clean:
-	rm -rf $(VENV) build dist demo runs
+	rm -rf $(VENV) $(PEER) build dist demo runs

@@ -15,6 +15,7 @@ NETWORKS = {
     "stand-in": "networks replaced by one linear layer each",
     "shipped": "the bundles' own networks",
 }
+RUNS = {"demo": "the demo export (simulated)", "public": "290 folders of public DICOM"}
 
 
 def scale(content: Mapping[str, Any] | None) -> str:
@@ -57,6 +58,47 @@ def _one_scale(name: str, figures: Mapping[str, Any]) -> str:
         f"card files of at most {_kb(pages['largest_card_file'])}.",
     ]
     return "\n".join(lines)
+
+
+def balance(content: Mapping[str, Any] | None) -> str:
+    """Files in, in volumes and explained of the runs that were counted (`python -m mrclass.balance`)."""
+    if not content:
+        return "Not measured yet: `results/balance.json` is not there."
+    lines = ["| run | files in | in volumes | explained | not explained |", "| --- | --- | --- | --- | --- |"]
+    for name, figures in content["runs"].items():
+        counts = [figures[key] for key in ("on_disk", "in_volumes", "explained", "unexplained")]
+        lines.append(f"| {RUNS.get(name, name)} | " + " | ".join(map(str, counts)) + " |")
+    lines.append("")
+    for name, figures in content["runs"].items():
+        reasons = ", ".join(f"{n} {reason}" for reason, n in figures["reasons"].items())
+        lines.append(f"- {RUNS.get(name, name)}: {reasons or 'nothing to explain'}.")
+    return "\n".join(lines)
+
+
+def header(content: Mapping[str, Any] | None) -> str:
+    """Header labels against a catalogue's, ours beside others (`studies/header/measure.py`)."""
+    if not content:
+        return "Not measured yet: `results/header.json` is not there."
+    labels = next(iter(content["methods"].values()))["labels"]
+    head = ["", "right", "wrong", "silent", "right of all", f"right of the {content['n_distinct']} images"]
+    head += [f"{display(key)} (n = {entry['n']})" for key, entry in labels.items()]
+    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    for name, figures in content["methods"].items():
+        cells = [f"{name} {content['made_by'].get(name, '')}".strip()]
+        cells += [str(figures[key]) for key in ("right", "wrong", "silent")]
+        cells += [_percent(figures["accuracy"]), _percent(figures["distinct"]["accuracy"])]
+        cells += [str(entry["right"]) for entry in figures["labels"].values()]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", "Each source of `mrclass.header` on its own, in the folders where it names a label:", ""]
+    lines += ["| source | names a label in | right |", "| --- | --- | --- |"]
+    ranked = sorted(content["sources"].items(), key=lambda item: -item[1]["n"])
+    lines += [f"| {name} | {found['n']} | {found['right']} |" for name, found in ranked]
+    return "\n".join(lines)
+
+
+def _percent(entry: Mapping[str, Any]) -> str:
+    low, high = entry["ci95"]
+    return f"{100 * entry['value']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def _times(count: int) -> str:
@@ -105,4 +147,10 @@ def _share(entry: Mapping[str, Any]) -> str:
     return f"{entry['hits']} ({100 * entry['value']:.1f} % [{100 * low:.1f}, {100 * high:.1f}])"
 
 
-BLOCKS = {"scale": scale, "audit-demo": audit, "audit-public": audit}
+BLOCKS = {
+    "scale": scale,
+    "audit-demo": audit,
+    "audit-public": audit,
+    "balance": balance,
+    "header": header,
+}

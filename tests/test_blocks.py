@@ -77,3 +77,17 @@ def test_an_audit_is_quoted_per_label_and_in_all(tmp_path: Path) -> None:
     assert "T1ce 0 of 0. Series not counted: 3 skipped." in text
     missing = cards.fill_blocks(block, cards.Results.read(tmp_path / "nothing"))
     assert "Not measured yet: `make audit` writes it." in missing
+
+
+def test_the_balance_of_each_run_is_quoted(tmp_path: Path) -> None:
+    entry = {
+        "on_disk": 9,
+        "in_volumes": 6,
+        "explained": 3,
+        "unexplained": 0,
+        "reasons": {"duplicate": 2, "not MR": 1},
+    }
+    (tmp_path / "balance.json").write_text(json.dumps({"runs": {"demo": entry}}))
+    text = cards.fill_blocks(BLOCK.replace("scale", "balance"), cards.Results.read(tmp_path))
+    assert "| the demo export (simulated) | 9 | 6 | 3 | 0 |" in text
+    assert "- the demo export (simulated): 2 duplicate, 1 not MR." in text

@@ -87,7 +87,11 @@ def test_a_run_prints_its_table_and_names_the_report_last(
     out, err = capsys.readouterr()
     assert "T1w" in out
     assert "1 series" in out
-    assert err.splitlines() == ["1 series found.", f"Report: {tmp_path / 'out' / 'report.html'}"]
+    assert err.splitlines() == [
+        "1 series found.",
+        "1 file in = 1 in volumes + 0 explained.",
+        f"Report: {tmp_path / 'out' / 'report.html'}",
+    ]
     facts = json.loads((tmp_path / "out" / "run.json").read_text())
     assert facts["command"] == f"mrclass classify {export} -o {tmp_path / 'out'} --jobs 1"
 

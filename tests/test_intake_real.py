@@ -13,10 +13,12 @@ from pathlib import Path
 
 import nibabel
 import pytest
+from mrclass.balance import write_files
 from mrclass.convert import convert
 from mrclass.dicom import Intake, scan
 from mrclass.errors import ConversionError
 from mrclass.header import header_label
+from mrclass.ledger import Ledger
 
 SHARED = Path(os.environ.get("MRCLASS_SHARED_DATA", Path(__file__).parents[2] / "shared" / "data"))
 DICOM = SHARED / "dicom"
@@ -32,6 +34,7 @@ class Everything:
     intake: Intake
     notes: dict[str, list[str]] = field(default_factory=dict)  # series key -> volume notes
     failures: dict[str, str] = field(default_factory=dict)  # series key -> reason
+    remarks: list[str] = field(default_factory=list)
     claims: list[tuple[str, str | None]] = field(default_factory=list)  # (true label, header label)
     left: list[Path] = field(default_factory=list)
     before: list[tuple[str, int]] = field(default_factory=list)
@@ -71,6 +74,7 @@ def everything() -> Everything:
                 if label is not None:
                     result.claims.append((label, header_label(series.header, volume.sidecar).label))
             result.notes[series.key] = [volume.note for volume in volumes]
+            result.remarks.extend(remark for volume in volumes for remark in volume.remarks)
     result.after = state()
     return result
 
@@ -81,6 +85,19 @@ def test_every_file_is_accounted_for_once(everything: Everything) -> None:
     keys = {series.key for series in everything.intake.series}
     assert len(keys) == len(everything.intake.series)
     assert {note.series_key for note in everything.intake.files} <= keys | {None}
+
+
+def test_files_in_are_files_in_volumes_and_files_explained(everything: Everything, tmp_path: Path) -> None:
+    with Ledger(tmp_path / "mrclass.sqlite") as book:
+        for series in everything.intake.series:
+            failure = everything.failures.get(series.key)
+            status = "unreadable" if failure else "done" if series.skip_reason is None else series.status_hint
+            head = {"series_key": book.series_key(series.key), "root": "", "fingerprint": ""}
+            book.finish({**head, "status": status, "reason": failure or series.skip_reason or ""}, [])
+        found = write_files(everything.intake.files, [DICOM], book, tmp_path / "files.csv")
+    assert found["files"] == len([path for path in DICOM.rglob("*") if path.is_file()])
+    assert found["unexplained"] == 0 and found["files"] == found["in_volumes"] + found["explained"]
+    assert sum(found["reasons"].values()) == found["explained"] and "other reasons" not in found["reasons"]
 
 
 def test_every_folder_of_the_catalogue_has_a_series(everything: Everything) -> None:
@@ -103,6 +120,15 @@ def test_every_series_is_done_or_says_why_not_in_a_sentence(everything: Everythi
     print(f"\n{done} series done, {failed} unreadable by the converter,", end=" ")
     print(Counter(series.status_hint for series in everything.intake.series))
     assert done > 6 * failed
+
+
+def test_no_series_is_lost_to_a_decoder(everything: Everything) -> None:
+    assert everything.failures == {}
+
+
+def test_every_file_of_a_series_has_its_slice_in_a_volume(everything: Everything) -> None:
+    assert [remark for remark in everything.remarks if "left out" in remark] == []
+    assert any("Rewritten without compression" in remark for remark in everything.remarks)
 
 
 def test_volumes_of_one_series_have_different_notes(everything: Everything) -> None:

@@ -35,7 +35,7 @@ def test_every_series_has_a_row_whatever_happens_to_it(export: Path, tmp_path: P
     assert "SIGKILL" in rows["g.txt"]["reason"]
     assert "nobody foresaw this" in (out / run.LOG).read_text()
     assert result.unreadable == 4
-    assert (result.new, result.run["files"], result.run["files_in_no_series"]) == (8, 9, 1)
+    assert (result.new, result.run["files"], result.run["balance"]["files"]) == (8, 9, 9)
 
 
 def test_a_series_of_two_volumes_has_two_rows(export: Path, tmp_path: Path) -> None:
@@ -111,7 +111,11 @@ def test_every_input_file_is_accounted_for(export: Path, tmp_path: Path) -> None
     (export / "=cmd.pdf").write_text("no image")
     (row,) = classify(export, tmp_path / "out").rows
     lines = (tmp_path / "out" / "files.csv").read_text().splitlines()
-    assert lines == ["file,series_key,note", "'=cmd.pdf,,not an image", f"a.txt,{row['series_key']},"]
+    assert lines == [
+        "file,series_key,note,state,series",
+        "'=cmd.pdf,,not an image,explained,",
+        f"a.txt,{row['series_key']},,in a volume,t1w",
+    ]
 
 
 def test_nothing_is_left_in_the_output_but_what_belongs_there(export: Path, tmp_path: Path) -> None:

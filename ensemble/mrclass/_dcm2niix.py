@@ -8,6 +8,7 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,6 +115,27 @@ def run(files: Sequence[Path], work: Path, timeout_s: float) -> Output:
     if status:
         kept.insert(0, f"dcm2niix reported a problem: {_quote(words) or f'exit status {status}'}")
     return Output(written, _stem(written), links, tuple(dict.fromkeys(kept)))
+
+
+def rewrite(work: Path, timeout_s: float) -> list[Path]:
+    """The files that `run` linked, rewritten without compression by `_rewrite`; [] where one cannot be.
+
+    They lie in `work`/plain. The child has the limits of dcm2niix.
+    """
+    plain, home = work / "plain", work / "home"
+    plain.mkdir()
+    home.mkdir(exist_ok=True)
+    script = str(Path(__file__).with_name("_rewrite.py"))
+    command = [sys.executable, "-I", "-B", script, str(work / "in"), str(plain)]
+    try:
+        status, _ = _process(command, home, work / "words.txt", max(1.0, timeout_s))
+    except ConversionTimeoutError:
+        status = 1
+    shutil.rmtree(home, ignore_errors=True)
+    if status:
+        shutil.rmtree(plain, ignore_errors=True)
+        return []
+    return sorted(plain.iterdir())
 
 
 def reason(status: int, words: Sequence[str]) -> str:

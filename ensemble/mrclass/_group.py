@@ -77,11 +77,12 @@ class Series:
 @dataclass(frozen=True)
 class FileNote:
     """What became of one input file: its series' key or None, and a note in plain words ("" if it is simply
-    read)."""
+    read); `used` is false for a copy or a file that its series goes without."""
 
     path: Path
     series_key: str | None
     note: str = ""
+    used: bool = True
 
 
 def group(records: Sequence[FileRecord]) -> list[tuple[list[Series], list[FileNote]]]:
@@ -128,7 +129,9 @@ def _series_of(key: tuple[str, ...], members: list[FileRecord]) -> tuple[list[Se
         folders = {record.path.parent for record in fresh}
         for folder, pairs in copies.items():
             if folder in folders:
-                notes.extend(FileNote(copy.path, main_key, _copy_words(copy, twin)) for copy, twin in pairs)
+                notes.extend(
+                    FileNote(copy.path, main_key, _copy_words(copy, twin), False) for copy, twin in pairs
+                )
                 continue
             copy_key = f"{main_key}/copy-{path_hash(folder)[:8]}"
             files = tuple(copy.path for copy, _ in pairs)
@@ -140,7 +143,9 @@ def _series_of(key: tuple[str, ...], members: list[FileRecord]) -> tuple[list[Se
                 f"{verdict.reason}; {where}" if verdict.status != "ok" else f"copy of another series: {where}"
             )
             series.append(_build(copy_key, first, files, reason, hint))
-            notes.extend(FileNote(copy.path, copy_key, _copy_words(copy, twin)) for copy, twin in pairs)
+            notes.extend(
+                FileNote(copy.path, copy_key, _copy_words(copy, twin), False) for copy, twin in pairs
+            )
     return series, notes
 
 
@@ -174,7 +179,7 @@ def _one_series(key: str, members: list[FileRecord]) -> tuple[Series, list[FileN
 
 
 def _note(record: FileRecord, key: str, verdict: Judgement) -> FileNote:
-    return FileNote(record.path, key, verdict.reason)
+    return FileNote(record.path, key, verdict.reason, verdict.status == "ok")
 
 
 def _build(

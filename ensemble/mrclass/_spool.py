@@ -24,7 +24,8 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE files (
     place INTEGER PRIMARY KEY, path BLOB NOT NULL, stem BLOB, asked INTEGER NOT NULL,
-    series_key BLOB, note BLOB NOT NULL, team BLOB, header INTEGER, answer TEXT
+    series_key BLOB, note BLOB NOT NULL, used INTEGER NOT NULL DEFAULT 1,
+    team BLOB, header INTEGER, answer TEXT
 );
 CREATE INDEX files_stem ON files (stem) WHERE stem IS NOT NULL;
 CREATE INDEX files_team ON files (team, place) WHERE team IS NOT NULL;
@@ -82,11 +83,11 @@ class Spool:
         found = self._db.execute("SELECT path FROM files WHERE stem = ?", (os.fsencode(stem),)).fetchone()
         return None if found is None else os.fsdecode(found[0])
 
-    def note(self, place: int, note: str, series_key: str | None = None) -> None:
-        """What became of a file; its header is not asked for any more."""
+    def note(self, place: int, note: str, series_key: str | None = None, used: bool = True) -> None:
+        """What became of a file, and whether its series uses it; its header is not asked for any more."""
         self._db.execute(
-            "UPDATE files SET note = ?, series_key = ?, asked = 0 WHERE place = ?",
-            (_bytes(note), None if series_key is None else _bytes(series_key), place),
+            "UPDATE files SET note = ?, series_key = ?, used = ?, asked = 0 WHERE place = ?",
+            (_bytes(note), None if series_key is None else _bytes(series_key), used, place),
         )
 
     def asked(self) -> int:
@@ -158,7 +159,7 @@ class Spool:
         )
         self._db.execute("COMMIT")
         series = Entries[Series](self, "sorted_series", "rowid", "content", pickle.loads, batch=20)
-        notes = Entries[FileNote](self, "files", "place", "path, series_key, note", _note, batch=_BATCH)
+        notes = Entries[FileNote](self, "files", "place", "path, series_key, note, used", _note, batch=_BATCH)
         return series, notes
 
 
@@ -207,5 +208,6 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogatepass")
 
 
-def _note(path: bytes, series_key: bytes | None, note: bytes) -> FileNote:
-    return FileNote(Path(os.fsdecode(path)), None if series_key is None else _text(series_key), _text(note))
+def _note(path: bytes, series_key: bytes | None, note: bytes, used: int) -> FileNote:
+    key = None if series_key is None else _text(series_key)
+    return FileNote(Path(os.fsdecode(path)), key, _text(note), bool(used))

@@ -160,7 +160,7 @@ def _sizes(
     remarks = []
     if not resampled and stack.slices is not None and stack.slices != shape[axis]:
         remarks.append(f"The header has {stack.slices} slice positions, the volume {shape[axis]} slices.")
-    gaps = np.diff(stack.positions)
+    gaps: NDArray[np.float64] = np.diff(np.asarray(stack.positions, dtype=np.float64))
     if gaps.size:
         middle = float(np.median(gaps))
         if float(gaps.max()) > UNEVEN * middle or float(gaps.min()) * UNEVEN < middle:

@@ -79,7 +79,7 @@ def _end_like_ctrl_c(number: signal.Signals) -> None:
 
 
 def _classify(options: argparse.Namespace) -> int:
-    from mrclass import report, run
+    from mrclass import balance, report, run
     from mrclass.members import parse_backends, parse_members
 
     result = run.classify(
@@ -100,6 +100,7 @@ def _classify(options: argparse.Namespace) -> int:
     else:
         print(report.table(result.rows))
     sys.stdout.flush()
+    _say(balance.sentence(result.run["balance"]))
     _say(f"Report: {result.page}")
     return SOME_UNREADABLE if result.unreadable else DONE
 

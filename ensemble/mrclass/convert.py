@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from mrclass._dcm2niix import Output, run
+from mrclass._attempts import attempt, choose
+from mrclass._dcm2niix import Output
 from mrclass._stacks import Match, Stack, match, stated
 from mrclass._walk import nifti_stem
 from mrclass.dicom import Series
@@ -123,8 +124,8 @@ def convert(series: Series, folder: Path, timeout_s: float = 120.0) -> list[Volu
             volumes = _split([_nifti_part(series.files[0])], work, ())
             said: Output | None = None
         else:
-            said = run(series.files, work, timeout_s)
-            parts = [_part(path, said.stem) for path in _choose(said.files)]
+            said = attempt(series.files, work, timeout_s)
+            parts = [_part(path, said.stem) for path in choose(said.files)]
             volumes = _split(parts, work, series.stacks)
     except OSError as error:
         shutil.rmtree(work, ignore_errors=True)
@@ -136,40 +137,6 @@ def convert(series: Series, folder: Path, timeout_s: float = 120.0) -> list[Volu
         shutil.rmtree(said.links, ignore_errors=True)
         volumes = [replace(volume, remarks=(*volume.remarks, *said.warnings)) for volume in volumes]
     return volumes
-
-
-def _choose(files: Sequence[Path]) -> list[Path]:
-    """Of what dcm2niix wrote, the files to look at: no regions of interest; evenly spaced where it made both.
-
-    Slices at uneven distances come twice: as they are, with one wrong spacing, and resampled ("_Eq"). The
-    resampled one has the true geometry and is taken, unless gaps blew it up to more than three times the
-    slices.
-    """
-    names = {path.name: path for path in files}
-    chosen: list[Path] = []
-    for path in files:
-        if re.search(r"_ROI\d*\.nii$", path.name):
-            continue
-        even = re.match(r"(.*)_Eq(_\d+)?\.nii$", path.name)
-        if even and f"{even[1]}.nii" in names:
-            continue
-        twins = [
-            other
-            for name, other in names.items()
-            if re.match(re.escape(path.stem) + r"_Eq(_\d+)?\.nii$", name)
-        ]
-        if twins and _slices(twins[0]) <= 3 * _slices(path):
-            path = twins[0]
-        chosen.append(path)
-    return sorted(
-        chosen, key=lambda path: [int(s) if s.isdigit() else s for s in re.split(r"(\d+)", path.name)]
-    )
-
-
-def _slices(path: Path) -> int:
-    import nibabel
-
-    return int(nibabel.load(path).shape[2])
 
 
 def _part(path: Path, stem: str) -> _Part:

@@ -88,7 +88,7 @@ def scan(
             for one in series:
                 found.add_series(min(places[path] for path in one.files), one)
             for note in notes:
-                found.note(places[note.path], note.note, note.series_key)
+                found.note(places[note.path], note.note, note.series_key, note.used)
     return Intake(*found.finish(), found)
 
 

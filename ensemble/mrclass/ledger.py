@@ -167,6 +167,18 @@ class Ledger:
         ).fetchone()
         return None if found is None else str(found[0])
 
+    def outcome(self, key: str) -> tuple[str, str, str] | None:
+        """Status, reason and name (description, else place) of one series of this ledger; None: not done yet.
+
+        The reason of a series that is done is empty: what its notes say is about no single file.
+        """
+        found = self._db.execute("SELECT data FROM series WHERE series_key = ?", (key,)).fetchone()
+        if found is None:
+            return None
+        head = json.loads(found[0])
+        reason = "" if head["status"] == "done" else head["reason"]
+        return head["status"], reason, head["description"] or head["source"]
+
     def count(self, statuses: Sequence[str] = STATUSES) -> int:
         """Number of series finished in one of these ways."""
         marks = ", ".join("?" * len(statuses))

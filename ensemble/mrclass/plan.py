@@ -5,7 +5,6 @@ Reads file sizes, writes nothing. Source: design.md, "A run is a ledger".
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -130,17 +129,3 @@ def locate(files: Sequence[Path], roots: Sequence[Path]) -> tuple[Path, str]:
         if base in place.parents:
             return base, place.relative_to(base).as_posix()
     return place.parent, Path(absolute[0]).relative_to(place.parent).as_posix()
-
-
-def write_files(notes: Iterable[Any], roots: Sequence[Path], book: Ledger, path: Path) -> None:
-    """Write what became of every input file: its path below the named PATH, its series' key, and a note."""
-    from mrclass.report.tables import guard
-
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(["file", "series_key", "note"])
-        for note in notes:
-            key = "" if note.series_key is None else book.series_key(note.series_key)
-            writer.writerow([guard(locate([note.path], roots)[1]), key, guard(note.note)])
-    os.replace(part, path)

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mrclass import ledger, plan
+from mrclass import balance, ledger, plan
 from mrclass.card import differences, versions
 from mrclass.crew import Crew, Setup, cores
 from mrclass.errors import MRClassError, UsageError
@@ -26,7 +26,6 @@ from mrclass.progress import bar
 from mrclass.worker import Outcome, Rooms
 
 LOG = "errors.log"
-FILES = "files.csv"
 _SCRATCH = ".scratch"
 # A worker holds torch and six networks, about a gigabyte: beyond this many, memory decides, and --jobs says.
 _MAX_DEFAULT_JOBS = 4
@@ -108,7 +107,7 @@ def classify(
             intake = scan(checked, [out], out / _SCRATCH / "intake.sqlite")
             if not intake.series:
                 raise MRClassError(_nothing_found(paths, len(intake.files)))
-            plan.write_files(intake.files, checked, book, out / FILES)
+            balance.write_files(intake.files, checked, book, out / balance.FILES)
             todo = plan.make(intake.series, book, retry)
             _announce(say, len(intake.series), len(todo), out)
             settled = (place for place in todo if not place.workable)
@@ -123,7 +122,7 @@ def classify(
                 if outcome.disk_full:
                     raise MRClassError(_full(book, out, " (with --retry, this series too)"))
             files = len(intake.files)
-            loose = sum(note.series_key is None for note in intake.files)
+            accounts = balance.write_files(intake.files, checked, book, out / balance.FILES)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(
                 f"Interrupted: {book.count()} series are done and kept in {out}; "
@@ -145,7 +144,7 @@ def classify(
             "seconds": round(time.monotonic() - started, 2),
             "new_series": new,
             "files": files,
-            "files_in_no_series": loose,
+            "balance": accounts,
         }
         book.set_meta("run", run_facts)
         return write_pages(book, out, new)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from mrclass.balance import balanced, recount
 from mrclass.cli import main
 from mrclass.phantom.demo import Demo, write_demo
 
@@ -48,6 +49,14 @@ def rows(out: Path) -> dict[str, list[dict[str, Any]]]:
 def truth(demo: Demo) -> list[dict[str, str]]:
     with demo.truth.open(newline="", encoding="utf-8") as file:
         return [row for row in csv.DictReader(file) if row["series_uid"]]
+
+
+def test_files_in_are_files_in_volumes_and_files_explained(demo: Demo, out: Path) -> None:
+    found = recount(out)
+    assert balanced(found) and found["on_disk"] == demo.n_files
+    assert found["in_volumes"] + found["explained"] == demo.n_files
+    # one text file, one report without an image, one file that is cut off
+    assert found["explained"] == 3, found["reasons"]
 
 
 def test_every_series_has_its_rows_and_no_other_has(

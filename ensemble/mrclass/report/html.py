@@ -119,6 +119,7 @@ def _pager(below: bool = False) -> str:
 def _head(named: str, found: Counts, run: Mapping[str, Any]) -> str:
     command = run.get("command")
     said = " ".join(map(str, command)) if isinstance(command, (list, tuple)) else command
+    accounts = run.get("balance") or {}
     facts = [
         ("version", run.get("mrclass") or run.get("version")),
         ("started", run.get("started")),
@@ -126,7 +127,9 @@ def _head(named: str, found: Counts, run: Mapping[str, Any]) -> str:
         ("seconds", _count(run.get("seconds"))),
         ("device", run.get("device")),
         ("files", _count(run.get("files"))),
-        ("in no series", _count(run.get("files_in_no_series"))),
+        ("in volumes", _count(accounts.get("in_volumes"))),
+        ("explained", _count(accounts.get("explained"))),
+        ("not explained", _count(accounts.get("unexplained") or None)),
         ("command", said),
     ]
     shown = "".join(
