@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from mrclass.header import HeaderLabel, header_label, normal, timing, verdict
+from mrclass._header_evidence import timing
+from mrclass._header_text import normal
+from mrclass.header import HeaderLabel, header_label, verdict
 from mrclass.labels import KEYS
 
 DESCRIPTIONS = [
@@ -137,6 +139,8 @@ def test_the_echo_time_of_the_volume_tells_pd_from_t2_in_one_series() -> None:
 def test_dcm2niix_guess_speaks_only_where_nothing_else_does() -> None:
     guess = {"BidsGuess": ["anat", "_acq-tfl3_run-5_T1w"]}
     assert header_label({}, guess).label == "t1w"
+    assert header_label({}, {"BidsGuess": ["dwi", "_ADC"]}).label == "adc"
+    assert header_label({}, {"BidsGuess": ["dwi", "_dir-AP_dwi"]}).label == "other"
     assert header_label({"SeriesDescription": "AX T2"}, guess).label == "t2w"
 
 
