@@ -2,6 +2,7 @@
 #
 #   make demo      simulate a PACS export, classify it, name the report
 #   make test      run the tests
+#   make test-apps the tests that need the real MONAI Label (in an environment of its own, .venv-label)
 #   make check     lint, format, types, rendered bundles
 #   make bench     seconds per series and stage -> results/bench.json
 #   make scale     memory, ledger and pages of 5000 simulated series -> results/scale.json (about half an hour)
@@ -11,6 +12,7 @@
 #   make bundles   render the six bundles from template/
 #   make thresholds  choose the bundles' thresholds on real (needs the shared data) and simulated volumes -> results/thresholds.json
 #   make exports   bundles to TorchScript and ONNX, scores compared with PyTorch's -> results/exports.json
+#   make label     serve the bundles in MONAI Label on 127.0.0.1; STUDIES=FOLDER, by default the demo export
 #   make validate  figures on real validation volumes (needs the shared data) and simulated ones -> results/validation*.json
 
 PYTHON ?= python3
@@ -22,8 +24,15 @@ DATA := $(or $(MRCLASS_SHARED_DATA),../shared/data)
 # 3: done, but some series could not be read; the demo holds one on purpose
 ALLOW_UNREADABLE := || test $$? -eq 3
 
+# MONAI Label, in an environment of its own: it holds pydicom and numpy back (apps/monai_label/constraints.txt)
+LABEL := .venv-label
+LABEL_STAMP := $(LABEL)/.installed
+LABEL_APP := apps/monai_label
+STUDIES ?= demo/export
+
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench scale audit balance header bundles thresholds exports validate clean
+.PHONY: help install demo test test-apps label check bench scale audit balance header bundles thresholds exports \
+	validate clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -43,6 +52,26 @@ demo: $(STAMP)
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+$(LABEL_STAMP): pyproject.toml $(LABEL_APP)/constraints.txt $(LABEL_APP)/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 12))' || { echo \
+		"MONAI Label needs Python 3.10 or 3.11 (it imports distutils): make label PYTHON=python3.11" >&2; false; }
+	test -x $(LABEL)/bin/python || $(PYTHON) -m venv $(LABEL)
+	$(LABEL)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c $(LABEL_APP)/constraints.txt -r $(LABEL_APP)/requirements.txt --editable .
+	$(LABEL)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c $(LABEL_APP)/constraints.txt --no-deps monailabel
+	touch $@
+
+demo/export: | $(LABEL_STAMP)
+	$(LABEL)/bin/mrclass phantom demo --demo
+
+label: $(LABEL_STAMP) $(filter demo/export,$(STUDIES))
+	$(LABEL)/bin/python $(LABEL_APP)/serve.py '$(STUDIES)' $(LABEL_ARGS)
+
+test-apps: $(LABEL_STAMP)
+	$(LABEL)/bin/python -m pip install --quiet --disable-pip-version-check 'pytest>=8'
+	OMP_NUM_THREADS=1 $(LABEL)/bin/python -m pytest tests/apps/test_label_server.py $(PYTEST_ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -107,4 +136,4 @@ validate: $(STAMP)
 		-o results/validation-simulated.json
 
 clean:
-	rm -rf $(VENV) $(PEER) build dist demo runs
+	rm -rf $(VENV) $(LABEL) $(PEER) build dist demo runs

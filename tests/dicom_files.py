@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from mrclass.phantom.dicomwriter import save
 from pydicom import config
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, ExplicitVRLittleEndian, MRImageStorage
@@ -62,7 +63,7 @@ def write(path: Path, ds: Dataset, syntax: str = ExplicitVRLittleEndian) -> Path
     ds.file_meta.MediaStorageSOPClassUID = ds.get("SOPClassUID", MRImageStorage)
     ds.file_meta.MediaStorageSOPInstanceUID = ds.get("SOPInstanceUID", uid(9))
     ds.file_meta.TransferSyntaxUID = UID(syntax)
-    ds.save_as(path, enforce_file_format=True)
+    save(ds, path)
     return path
 
 

@@ -114,18 +114,20 @@ class Ensemble:
         """Identity of each member by bundle name, as of `card.versions`."""
         return versions(self.members)
 
-    def predict(self, volume: str | Path | SpatialImage) -> Prediction:
+    def predict(self, volume: str | Path | SpatialImage, work: Work | None = None) -> Prediction:
         """Label of one volume.
 
         Args:
             volume: path of a NIfTI file, or a nibabel image.
+            work: its preprocessing, where somebody has it already; `check_image` was asked before.
 
         Raises:
             VolumeError: the volume cannot be read or looked at; the message says why.
             BundleError: a member does not answer with scores.
         """
-        check_image(volume)
-        work = _Work(volume)
+        if work is None:
+            check_image(volume)
+            work = Work(volume)
         slice_scores = {one.label: _scores(one, work, self.device) for one in self.one_vs_all}
         thresholds = {one.label: one.threshold for one in self.one_vs_all}
         decision: Decision = decide(slice_scores, thresholds)
@@ -161,7 +163,7 @@ def try_out(members: Iterable[Member], device: torch.device) -> None:
     i, j, k = np.indices((32, 32, 12))
     ball = ((i - 15.5) / 14) ** 2 + ((j - 15.5) / 14) ** 2 + ((k - 5.5) / 9) ** 2 < 1
     data = np.where(ball, 100 + 20 * np.sin(i / 2) + 10 * np.cos(j / 3), 1).astype(np.float32)
-    work = _Work(Nifti1Image(data, np.diag([6.0, 6.0, 4.0, 1.0])))
+    work = Work(Nifti1Image(data, np.diag([6.0, 6.0, 4.0, 1.0])))
     counts: dict[int, str] = {}
     for member in members:
         try:
@@ -188,7 +190,7 @@ def try_out(members: Iterable[Member], device: torch.device) -> None:
         )
 
 
-def _scores(member: Member, work: _Work, device: torch.device) -> NDArray[np.float64]:
+def _scores(member: Member, work: Work, device: torch.device) -> NDArray[np.float64]:
     """Softmax of a member's positive class for each slice: float64, shape (n_slices,)."""
     slab = work.prepared(member)
     start = time.perf_counter()
@@ -202,8 +204,17 @@ def _scores(member: Member, work: _Work, device: torch.device) -> NDArray[np.flo
     return scores
 
 
-class _Work:
-    """One volume on its way through the steps of all members; each distinct run of steps is done once."""
+class Work:
+    """One volume on its way through the steps of all members; each distinct run of steps is done once.
+
+    Args:
+        volume: path of a NIfTI file, or a nibabel image, that `check_image` lets pass.
+
+    Attributes:
+        acquisition_plane: axial, coronal, sagittal or oblique; "" until a slab was cut.
+        picture: float32, shape (slices, H, W), the slab as it was cut; None until then.
+        seconds: wall time of the stages "slab", "n4" and "networks".
+    """
 
     def __init__(self, volume: Any) -> None:
         self.volume = volume

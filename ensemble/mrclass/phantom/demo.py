@@ -232,7 +232,7 @@ def _object_without_pixels(export: Path, visit: Visit, seed: int) -> dict[str, A
     ds.ContentSequence = [text]
     path = export / "DICOM" / "PA000001" / "ST000001" / "SE000099" / "SR000001"
     path.parent.mkdir(parents=True)
-    ds.save_as(path, enforce_file_format=True)
+    dicomwriter.save(ds, path)
     return _row(
         path.relative_to(export).as_posix(),
         series_uid=ds.SeriesInstanceUID,

@@ -1,0 +1,1 @@
+"""The parts of the Label app; only `adapters` knows MONAI Label."""
