@@ -29,18 +29,7 @@ PATIENCE_S = 1200  # for imports and the reading of all headers on a busy machin
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; exit code 0 after --once or an interrupt, 1 where the server did not start, 2 usage."""
-    parser = argparse.ArgumentParser(
-        prog="serve.py", description="MR-Class in MONAI Label, on this machine alone"
-    )
-    parser.add_argument("studies", type=Path, help="folder of DICOM or NIfTI files; it is only read")
-    parser.add_argument(
-        "--bundles", type=Path, default=APP.parents[1] / "bundles", help="folder of the bundles"
-    )
-    parser.add_argument(
-        "--work", type=Path, default=Path("runs/label"), help="folder for all that is written"
-    )
-    parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--once", action="store_true", help="stop after the first answer")
+    parser = make_parser()
     args = parser.parse_args(arguments)
     if not args.studies.is_dir():
         parser.error(f"{args.studies} is not a folder; name one that holds DICOM or NIfTI files")
@@ -53,7 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
         if not _wait(process, address):
             print(f"error: the server on {address} did not start; its reasons stand above", file=sys.stderr)
             return 1
-        print(f"MR-Class answers on {address} (its pages: {address}/, what it offers: {address}/info/)")
+        print(
+            f"MR-Class answers on {address} (its pages: {address}/, what it offers: {address}/info/)",
+            flush=True,
+        )
         _first_answer(address)
         sys.stdout.flush()
         if not args.once:
@@ -67,6 +59,23 @@ def main(arguments: list[str] | None = None) -> int:
         except subprocess.TimeoutExpired:
             process.kill()
     return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The arguments of the command."""
+    parser = argparse.ArgumentParser(
+        prog="serve.py", description="MR-Class in MONAI Label, on this machine alone"
+    )
+    parser.add_argument("studies", type=Path, help="folder of DICOM or NIfTI files; it is only read")
+    parser.add_argument(
+        "--bundles", type=Path, default=APP.parents[1] / "bundles", help="folder of the bundles"
+    )
+    parser.add_argument(
+        "--work", type=Path, default=Path("runs/label"), help="folder for all that is written"
+    )
+    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--once", action="store_true", help="stop after the first answer")
+    return parser
 
 
 def _stop(*_: Any) -> None:

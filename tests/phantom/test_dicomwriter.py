@@ -15,7 +15,8 @@ import numpy as np
 import pydicom
 import pytest
 from mrclass.phantom import headers
-from mrclass.phantom.dicomwriter import Study, derived_uid, hang, write_series
+from mrclass.phantom.dicomwriter import Study, derived_uid, hang, save, write_series
+from pydicom.uid import ExplicitVRLittleEndian
 
 
 def protocol(kind: str = "t2w", plane: str = "axial", **values: Any) -> Any:
@@ -257,3 +258,17 @@ def test_series_in_one_folder_keep_their_own_numbers(tmp_path: Path) -> None:
     first = write_series([acquired(AXIAL)], tmp_path, Study(1, 1), 1)
     second = write_series([acquired(AXIAL)], tmp_path, Study(1, 1), 2, first_file=1 + len(first.files))
     assert [path.name for path in second.files] == ["IM000005", "IM000006", "IM000007", "IM000008"]
+
+
+def test_a_pydicom_below_3_is_asked_for_a_whole_file_by_the_name_it_knows(tmp_path: Path) -> None:
+    asked: dict[str, object] = {}
+
+    class Older:
+        file_meta = SimpleNamespace(TransferSyntaxUID=ExplicitVRLittleEndian)
+
+        def save_as(self, path: Path, write_like_original: bool = True) -> None:
+            asked.update(vars(self), path=path, write_like_original=write_like_original)
+
+    save(Older(), tmp_path / "a.dcm")  # type: ignore[arg-type]
+    wanted = {"is_little_endian": True, "is_implicit_VR": False, "write_like_original": False}
+    assert asked == {**wanted, "path": tmp_path / "a.dcm"}
