@@ -107,3 +107,22 @@ def test_stored_values_come_back_whole_from_a_compressed_file_with_slope_and_sig
     dataset.save_as(tmp_path / "sloped.dcm")
     assert dataset.file_meta.TransferSyntaxUID.is_compressed
     np.testing.assert_array_equal(decode(dataset, tmp_path / "sloped.dcm"), stored[0])
+
+
+@pytest.mark.parametrize("missing", [1, 5, 12])
+def test_a_time_series_that_was_cut_short_gives_the_first_image_at_each_position(
+    tmp_path: Path, missing: int
+) -> None:
+    for number in set(range(1, 13)) - {missing}:  # 4 time points of 3 slices
+        time, place = divmod(number - 1, 3)
+        tags = {"SOPInstanceUID": f"1.2.3.{number}", "AcquisitionNumber": time + 1, "InstanceNumber": number}
+        write(tmp_path / "in" / f"{number}", image(1, place + 1, **tags))
+    (series,) = scan([tmp_path / "in"]).series
+    out = tmp_path / "out"
+    out.mkdir()
+    (volume,) = convert(series, out)
+    assert volume.shape == (SIZE, SIZE, 3) and volume.spacing == pytest.approx((2, 2, 3))
+    assert volume.remarks == (
+        "Images are missing: of 11 files, the first at each of 3 positions is looked at.",
+    )
+    assert {path.suffix for path in out.rglob("*") if path.is_file()} <= {".nii", ".json"}

@@ -1,4 +1,4 @@
-"""Runs dcm2niix on a series, once more on rewritten files where it made nothing, and chooses among its files.
+"""Runs dcm2niix on a series, once more where it made nothing or a jumble, and chooses among its files.
 
 Reads the series through links; writes below the given folder only.
 """
@@ -17,11 +17,15 @@ from mrclass._dcm2niix import Output, rewrite, run
 from mrclass.errors import ConversionError, ConversionTimeoutError
 
 ROI = re.compile(r"_ROI\d*\.nii$")
+JUMBLED = "not divisible by number of repeats"
 EVEN = re.compile(r"(.*)_Eq(?:_\d+)?\.nii$")
 
 
 def attempt(files: Sequence[Path], work: Path, timeout_s: float) -> Output:
     """dcm2niix on the files as they are; where it makes nothing of them, once more on rewritten ones.
+
+    Where it says that images are missing among repeated positions, its volume is a jumble: once more on the
+    first file at each position.
 
     Raises:
         ConversionError: it wrote no image; the message is that of the first attempt.
@@ -35,6 +39,8 @@ def attempt(files: Sequence[Path], work: Path, timeout_s: float) -> Output:
     try:
         said = run(files, work, timeout_s)
         remarks = left_out(said.files, len(files))
+        if any(JUMBLED in line for line in said.warnings):
+            said, remarks = _firsts(said, remarks, work, rest)
     except ConversionTimeoutError:
         raise
     except ConversionError as first:
@@ -58,6 +64,21 @@ def _again(first: ConversionError, work: Path, rest: Callable[[], float]) -> Out
         raise first from None
     finally:
         shutil.rmtree(plain[0].parent, ignore_errors=True)
+
+
+def _firsts(
+    said: Output, remarks: tuple[str, ...], work: Path, rest: Callable[[], float]
+) -> tuple[Output, tuple[str, ...]]:
+    """dcm2niix on the first file at each position; as it was where a file has no position."""
+    chosen = [path.readlink() for path in rewrite(work, rest(), "first")]
+    shutil.rmtree(work / "plain", ignore_errors=True)
+    n = len(list(said.links.iterdir()))
+    if not chosen:
+        return said, remarks
+    for path in work.iterdir():  # what the first attempt wrote
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    words = f"Images are missing: of {n} files, the first at each of {len(chosen)} positions is looked at."
+    return run(chosen, work, rest()), (words,)
 
 
 def left_out(written: Sequence[Path], files: int) -> tuple[str, ...]:

@@ -117,16 +117,17 @@ def run(files: Sequence[Path], work: Path, timeout_s: float) -> Output:
     return Output(written, _stem(written), links, tuple(dict.fromkeys(kept)))
 
 
-def rewrite(work: Path, timeout_s: float) -> list[Path]:
+def rewrite(work: Path, timeout_s: float, *how: str) -> list[Path]:
     """The files that `run` linked, rewritten without compression by `_rewrite`; [] where one cannot be.
 
-    They lie in `work`/plain. The child has the limits of dcm2niix.
+    They lie in `work`/plain. With "first" as `how` they are links to the first file at each position. The
+    child has the limits of dcm2niix.
     """
     plain, home = work / "plain", work / "home"
     plain.mkdir()
     home.mkdir(exist_ok=True)
     script = str(Path(__file__).with_name("_rewrite.py"))
-    command = [sys.executable, "-I", "-B", script, str(work / "in"), str(plain)]
+    command = [sys.executable, "-I", "-B", script, str(work / "in"), str(plain), *how]
     try:
         status, _ = _process(command, home, work / "words.txt", max(1.0, timeout_s))
     except ConversionTimeoutError:

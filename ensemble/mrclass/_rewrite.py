@@ -1,10 +1,11 @@
 """The child process that rewrites DICOM files plainly: no compression, one frame each; folder in, folder out.
 
-    python -I _rewrite.py LINKS PLAIN
+    python -I _rewrite.py LINKS PLAIN [first]
 
 dcm2niix does not decode some compressions and does not accept some enhanced objects; pydicom and, for grey
 images, the GDCM inside SimpleITK do. `convert` runs this under the limits of dcm2niix, and then dcm2niix once
-more. It imports nothing of this package.
+more. With `first`, nothing is decoded: PLAIN gets a link to the first file at each position, for a series of
+repeated positions in which images are missing. It imports nothing of this package.
 Source: DICOM PS3.5 annex A (transfer syntaxes), PS3.3 C.7.6.16 (functional groups).
 """
 
@@ -111,6 +112,28 @@ def frames(dataset: Any, pixels: Any, path: Path) -> None:
         plain(one, pixels[index], path.with_name(f"{path.stem}-{index:05d}.dcm"))
 
 
+def first_of_each(links: Path, out: Path) -> int:
+    """Link the first file, by instance number, at each position; exit code 1 where a file has no position."""
+    import pydicom
+
+    found = []
+    for path in sorted(links.iterdir()):
+        try:
+            dataset = pydicom.dcmread(path, stop_before_pixels=True, force=True)
+            where = [*dataset.ImageOrientationPatient, *dataset.ImagePositionPatient]
+            place = tuple(round(float(value), 2) for value in where)
+            found.append((int(dataset.get("InstanceNumber") or 0), path, place))
+        except Exception as error:  # noqa: BLE001 - a stranger's header may raise anything
+            print(f"{path.name}: {type(error).__name__}: {str(error)[:200]}", file=sys.stderr)
+            return 1
+    chosen: dict[tuple[float, ...], Path] = {}
+    for _, path, place in sorted(found):
+        chosen.setdefault(place, path)
+    for path in chosen.values():
+        (out / path.name).symlink_to(path.readlink())
+    return 0
+
+
 def main() -> int:
     """Rewrite every file of a folder; exit code 1 where one could not be, with the reason on stderr."""
     import pydicom
@@ -120,6 +143,8 @@ def main() -> int:
     logging.getLogger("pydicom").disabled = True
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     pydicom.config.settings.writing_validation_mode = pydicom.config.IGNORE
+    if sys.argv[3:] == ["first"]:
+        return first_of_each(links, out)
     failed = 0
     for path in sorted(links.iterdir()):
         try:
