@@ -79,6 +79,12 @@ def test_a_mosaic_is_compared_by_its_number_of_images() -> None:
     assert "36 slice positions" in match((64, 64, 35), CUBE, (stack,)).remarks[0]
 
 
+def test_the_matrix_of_a_mosaic_whose_number_of_images_is_not_told_is_no_disagreement() -> None:
+    header = {"Rows": 384, "Columns": 384, "ImageType": ["ORIGINAL", "PRIMARY", "M", "ND", "MOSAIC"]}
+    (stack,) = merge([([[list(AXIAL), [], None]], header)])
+    assert match((64, 64, 35), CUBE, (stack,)).remarks == ()
+
+
 @pytest.mark.parametrize("value", [None, [], [1, 2, 3], [0, 0, 0, 0, 0, 0], ["a"] * 6, "1\\0\\0\\0\\1\\0"])
 def test_an_orientation_that_is_none_states_nothing(value: object) -> None:
     assert stated(value) == ()

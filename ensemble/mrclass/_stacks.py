@@ -86,7 +86,8 @@ def _stack(
         if not kept or place - kept[-1] > APART:
             kept.append(place)
     rows, columns = header.get("Rows"), header.get("Columns")
-    known = isinstance(rows, int) and isinstance(columns, int) and count is None
+    mosaic = count is not None or "MOSAIC" in (header.get("ImageType") or ())
+    known = isinstance(rows, int) and isinstance(columns, int) and not mosaic
     spacing = numbers(header.get("PixelSpacing"), 2)
     return Stack(
         tuple(orientation),
