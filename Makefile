@@ -1,6 +1,7 @@
 # Every command of the project. Each works alone after a clone: it makes .venv and installs the package first.
 #
 #   make demo      simulate a PACS export, classify it, name the report
+#   make demo-results  the demo's table, and which of it is wrong -> results/demo.json
 #   make test      run the tests
 #   make test-apps the tests that need the real MONAI Label (in an environment of its own, .venv-label)
 #   make check     lint, format, types, rendered bundles
@@ -31,7 +32,7 @@ LABEL_APP := apps/monai_label
 STUDIES ?= demo/export
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-apps label check bench scale audit balance header bundles thresholds exports \
+.PHONY: help install demo demo-results test test-apps label check bench scale audit balance header bundles thresholds exports \
 	validate clean
 
 help:
@@ -49,6 +50,15 @@ demo: $(STAMP)
 	$(BIN)/mrclass phantom demo --demo
 	$(BIN)/mrclass classify demo/export -o demo/out --bundles bundles $(ALLOW_UNREADABLE)
 	@echo "Open demo/out/report.html in a browser. What was simulated stands in demo/truth.csv."
+
+demo-results: $(STAMP)
+	rm -rf runs/demo
+	$(BIN)/mrclass phantom runs/demo --demo
+	$(BIN)/mrclass classify runs/demo/export -o runs/demo/out --bundles bundles > runs/demo/table.txt $(ALLOW_UNREADABLE)
+	$(BIN)/mrclass evaluate runs/demo/out --truth runs/demo/truth.csv --map =skip --data simulated \
+		-o runs/demo/figures.json
+	$(BIN)/python template/demo.py runs/demo -o results/demo.json
+	$(BIN)/python template/render.py --write
 
 test: $(STAMP)
 	OMP_NUM_THREADS=1 MPLBACKEND=Agg $(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mrclass.labels import display
+from study_blocks import ablations, left_out
 
 SCALE_HEAD = "| series done | run (MB) | worker (MB) | seconds per series |\n| --- | --- | --- | --- |"
 NETWORKS = {
@@ -147,10 +148,28 @@ def _share(entry: Mapping[str, Any]) -> str:
     return f"{entry['hits']} ({100 * entry['value']:.1f} % [{100 * low:.1f}, {100 * high:.1f}])"
 
 
+def demo(content: Mapping[str, Any] | None) -> str:
+    """What `make demo` prints and which of its volumes are wrong (`make demo-results`)."""
+    if not content:
+        return "Not measured yet: `results/demo.json` is not there."
+    accuracy, errors = content["accuracy"], content["errors"]
+    wrong = [
+        f"`{error['file']}` shows {error['truth']} and was taken for {error['predicted']}" for error in errors
+    ]
+    judged = f"{accuracy['hits']} of {accuracy['n']} volumes are right"
+    mistakes = "." if not wrong else f"; wrong: {'; '.join(wrong)}."
+    lies = f"{len(content['lies'])} headers lie on purpose: {', '.join(content['lies'])}."
+    table = "\n".join(content["table"])
+    return f"```\n{table}\n```\n\n{judged}{mistakes} {lies}"
+
+
 BLOCKS = {
     "scale": scale,
     "audit-demo": audit,
     "audit-public": audit,
     "balance": balance,
     "header": header,
+    "demo": demo,
+    "ablations": ablations,
+    "leave-source-out": left_out,
 }

@@ -180,7 +180,7 @@ def training_text(row: Mapping[str, Any], results: Results) -> str:
     if not volumes:
         return "**Not recorded: there is no `results/training.json`.**"
     chosen = set(row["positives"]) | set(row["negatives"]) if row["negatives"] else None
-    rows, totals = [], {"real": 0, "simulated": 0}
+    rows, totals = [], {"real": 0, "derived": 0, "simulated": 0}
     for entry in volumes:
         counts = {k: n for k, n in entry["labels"].items() if n and (chosen is None or k in chosen)}
         if not counts:
@@ -188,14 +188,15 @@ def training_text(row: Mapping[str, Any], results: Results) -> str:
         kind = entry.get("data", "real")
         if kind not in totals:
             raise CardError(
-                f"results/training.json: data {kind!r} of {entry['source']}; wanted real or simulated"
+                f"results/training.json: data {kind!r} of {entry['source']}; wanted real, derived, simulated"
             )
         totals[kind] += sum(counts.values())
         listed = ", ".join(f"{display(k)} {n}" for k, n in sorted(counts.items()))
         rows.append([entry["source"], entry["licence"], kind, listed])
     whole = sum(totals.values())
     share = 100 * totals["simulated"] / whole if whole else 0.0
-    words = [f"{whole} volumes, {totals['simulated']} of them simulated ({share:.0f} %)."]
+    also = f", {totals['derived']} derived from real ones" if totals["derived"] else ""
+    words = [f"{whole} volumes, {totals['simulated']} of them simulated ({share:.0f} %){also}."]
     recipe = _own(row, results).get("recipe") or results.training.get("recipe")
     if recipe:
         words.append(str(recipe))

@@ -126,7 +126,11 @@ def wanted(root: Path = ROOT) -> dict[Path, bytes]:
         for name, content in render(row, table["columns"], root).items():
             files[root / "bundles" / row["name"] / name] = content
     results = cards.Results.read(root / "results")
-    for document in [root / "README.md", *sorted((root / "docs" / "how-to").glob("*.md"))]:
+    for document in [
+        root / "README.md",
+        *sorted((root / "docs").glob("*.md")),
+        *sorted((root / "docs" / "how-to").glob("*.md")),
+    ]:
         text = document.read_text(encoding="utf-8") if document.is_file() else ""
         if cards.BLOCK.search(text):
             files[document] = cards.fill_blocks(text, results).encode()

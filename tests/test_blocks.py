@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "template"))
 
 import cards  # noqa: E402
+import demo  # noqa: E402
 import render  # noqa: E402
 
 FIGURES: dict[str, Any] = {
@@ -91,3 +92,18 @@ def test_the_balance_of_each_run_is_quoted(tmp_path: Path) -> None:
     text = cards.fill_blocks(BLOCK.replace("scale", "balance"), cards.Results.read(tmp_path))
     assert "| the demo export (simulated) | 9 | 6 | 3 | 0 |" in text
     assert "- the demo export (simulated): 2 duplicate, 1 not MR." in text
+
+
+def test_the_demo_is_quoted_with_what_is_wrong_in_it(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    run.mkdir()
+    error = {"file": "SE000006", "truth": "adc", "predicted": "t2w", "score": 0.9}
+    figures = {"accuracy": {"hits": 1, "n": 2}, "errors": [error]}
+    (run / "figures.json").write_text(json.dumps(figures))
+    (run / "table.txt").write_text("SERIES  LABEL\nt2  T2w\n\n1 series\n")
+    (run / "truth.csv").write_text("file,lie\na,\nb,a T2w called T1\n")
+    (tmp_path / "demo.json").write_text(json.dumps(demo.record(run)))
+    text = cards.fill_blocks(BLOCK.replace("scale", "demo"), cards.Results.read(tmp_path))
+    assert "```\nSERIES  LABEL\nt2  T2w\n\n1 series\n```" in text
+    assert "1 of 2 volumes are right; wrong: `SE000006` shows adc and was taken for t2w." in text
+    assert "1 headers lie on purpose: a T2w called T1." in text

@@ -1,7 +1,8 @@
 """Writes results/training.json: what the published weights were trained on, by source, licence and label.
 
 Reads the catalogue of the data folder, the members' report of `members.py` and the simulated files' names.
-    python studies/first_weights/record.py DATA CACHE/trunk [--out results/training.json]
+    python studies/first_weights/record.py DATA CACHE/trunk --sim CACHE/sim [...] \\
+        --derived CACHE/real/derived.npz CACHE/real/infarct.npz [--before VIEWS] [--out results/training.json]
 """
 
 from __future__ import annotations
@@ -12,7 +13,22 @@ import json
 from collections import Counter, defaultdict
 from pathlib import Path
 
+import numpy as np
 from mrclass.labels import KEYS, parse
+
+DERIVED = {
+    "derived": "ADC maps, traces and stripped echo-planar series computed from them",
+    "infarct": "infarcts and noisy air painted in",
+}
+
+
+def count(paths: list[Path]) -> dict[str, int]:
+    """Slabs per label in files of slabs."""
+    labels: Counter[str] = Counter()
+    for path in paths:
+        with np.load(path, allow_pickle=False) as data:
+            labels.update(str(label) for label in data["label"])
+    return {key: labels[key] for key in KEYS}
 
 
 def main() -> None:
@@ -20,6 +36,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("trunk", type=Path)
+    parser.add_argument("--sim", type=Path, nargs="*", default=[])
+    parser.add_argument("--derived", type=Path, nargs="*", default=[])
+    parser.add_argument("--before", type=int, default=0, help="slices that the start had seen before")
     parser.add_argument("--out", type=Path, default=Path("results/training.json"))
     args = parser.parse_args()
     members = json.loads((args.trunk / "members.json").read_text(encoding="utf-8"))
@@ -41,18 +60,32 @@ def main() -> None:
             "labels": {"t1ce": slices},
         }
     )
-    simulated = {key: members["slabs_per_label"][key][0] for key in KEYS}
+    for path in args.derived:
+        volumes.append(
+            {
+                "source": f"real training scans, changed ({DERIVED[path.stem]})",
+                "licence": "as the scans",
+                "data": "derived",
+                "labels": count([path]),
+            }
+        )
     volumes.append(
-        {"source": "mrclass.phantom", "licence": "Apache-2.0", "data": "simulated", "labels": simulated}
+        {
+            "source": "mrclass.phantom",
+            "licence": "Apache-2.0",
+            "data": "simulated",
+            "labels": count(sorted(path for folder in args.sim for path in folder.glob("*.npz"))),
+        }
     )
+    before = f" after the {args.before:,} of the weights it began from" if args.before else ""
     recipe = (
         f"One ResNet-18 saw {members['trunk_views']:,} slices of all labels in "
-        f"{members['trunk_minutes']:.0f} minutes on a CPU; each bundle's last stage and outputs were "
-        "then trained at 224 x 224 with class-weighted cross-entropy (studies/first_weights, "
+        f"{members['trunk_minutes']:.0f} minutes on one CPU core{before}; each bundle's last stage and "
+        "outputs were then trained at 224 x 224 with class-weighted cross-entropy (studies/first_weights, "
         "docs/decisions/0004-first-weights.md)."
     )
     limits = [
-        "first weights: short training, mostly on simulated images; one seed",
+        "trained on a CPU, on few real scans, what was derived from them, and simulated images; one seed",
         "real scans to train on come from few sources, many of them skull-stripped; "
         "patients of the T1ce slices are unknown",
     ]
@@ -60,7 +93,11 @@ def main() -> None:
         "mrclass_swi": {
             "limits": ["no real SWI was seen in training or validation: its figures are on simulated images"]
         },
-        "mrclass_adc": {"limits": ["four real ADC maps were seen in training"]},
+        "mrclass_adc": {
+            "limits": [
+                "four real ADC maps were seen in training; most others were computed from diffusion series"
+            ]
+        },
         "mrclass_t1ce": {
             "limits": [
                 "four real T1ce volumes and single T1ce slices were seen in training; two real ones "
@@ -68,7 +105,6 @@ def main() -> None:
             ]
         },
     }
-    own = {name: {**value, "recipe": recipe} for name, value in own.items()}
     content = {"recipe": recipe, "volumes": volumes, "limits": limits, "bundles": own, "report": members}
     args.out.parent.mkdir(exist_ok=True)
     args.out.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

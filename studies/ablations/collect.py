@@ -1,0 +1,180 @@
+"""Figures of the networks trained by `ablate.py`: results/ablations.json and results/leave-source-out.json.
+
+    python studies/ablations/collect.py OUT [--results results]
+
+A volume gets the label whose mean score is highest, if it is above a threshold, else "other"; T1w becomes
+T1ce where that score is above 0.5. Ablations use 0.5 for all labels. Leave-source-out gives figures at 0.5
+and at thresholds per label chosen on the three other folds, so that no volume has a say in its own threshold.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mrclass.stats import auc, proportion
+
+ASKED = ("t1w", "t2w", "flair", "adc", "swi")
+Volume = dict[str, Any]
+
+
+def decide(volume: Volume, thresholds: dict[str, float]) -> str:
+    """Label of a volume by its scores."""
+    scores = volume["scores"]
+    best = max((q for q in ASKED if scores[q] > thresholds[q]), key=lambda q: scores[q], default="other")
+    return "t1ce" if best == "t1w" and scores["t1ce"] > 0.5 else best
+
+
+def share(hits: list[bool]) -> dict[str, Any]:
+    """A proportion with its interval."""
+    return proportion(sum(hits), len(hits))
+
+
+def figures(volumes: list[Volume], labels: list[str]) -> dict[str, Any]:
+    """What was asked of the classifiers, on volumes and the labels given to them."""
+    pairs = list(zip(volumes, labels, strict=True))
+    t1 = {key: [v["scores"]["t1ce"] for v in volumes if v["label"] == key] for key in ("t1w", "t1ce")}
+    separate = {}
+    for label in ASKED:
+        wanted = ("t1w", "t1ce") if label == "t1w" else (label,)
+        inside = [v["scores"][label] for v in volumes if v["label"] in wanted]
+        outside = [v["scores"][label] for v in volumes if v["label"] not in wanted]
+        separate[label] = auc(inside, outside)
+    return {
+        "accuracy": share([v["label"] == got for v, got in pairs]),
+        "six_classes": share([v["label"] == got for v, got in pairs if v["label"] != "other"]),
+        "other_refused": share([got == "other" for v, got in pairs if v["label"] == "other"]),
+        "dwi_taken_for_flair": share([got == "flair" for v, got in pairs if v["kind"].startswith("DWI")]),
+        "t1ce_against_t1w_auc": auc(t1["t1ce"], t1["t1w"]),
+        "one_against_all_auc": separate,
+        "sensitivity": {
+            key: share([got == key for v, got in pairs if v["label"] == key])
+            for key in (*ASKED, "t1ce")
+            if any(v["label"] == key for v in volumes)
+        },
+    }
+
+
+def at_half(volumes: list[Volume]) -> list[str]:
+    """Labels with 0.5 as everyone's threshold."""
+    return [decide(v, dict.fromkeys(ASKED, 0.5)) for v in volumes]
+
+
+def choose(volumes: list[Volume]) -> dict[str, float]:
+    """Per label the middle of the thresholds with the best mean of sensitivity and specificity."""
+    chosen = {}
+    grid = np.arange(0.02, 0.985, 0.01)
+    for label in ASKED:
+        truth = np.array([v["label"] == label or (label == "t1w" and v["label"] == "t1ce") for v in volumes])
+        scores = np.array([v["scores"][label] for v in volumes])
+        if truth.all() or not truth.any():
+            chosen[label] = 0.5
+            continue
+        quality = np.array([(scores[truth] > t).mean() + (scores[~truth] <= t).mean() for t in grid])
+        chosen[label] = round(float(np.median(grid[quality >= quality.max() - 1e-9])), 2)
+    return chosen
+
+
+def ablations(runs: dict[str, list[dict]]) -> dict[str, Any]:
+    """Figures per setting and seed, with the curve over views."""
+    content = {}
+    for name, reports in sorted(runs.items()):
+        content[name] = {
+            "setting": reports[0]["setting"],
+            "views": reports[0]["views"],
+            "slabs": reports[0]["slabs"],
+            "mean_accuracy": float(
+                np.mean([share_of(r["moments"][-1]["volumes"], "accuracy") for r in reports])
+            ),
+            "seeds": [
+                {
+                    "seed": r["seed"],
+                    **figures(r["moments"][-1]["volumes"], at_half(r["moments"][-1]["volumes"])),
+                    "curve": [
+                        {
+                            "views": m["views"],
+                            **{
+                                k: share_of(m["volumes"], k)
+                                for k in ("accuracy", "six_classes", "other_refused")
+                            },
+                        }
+                        for m in r["moments"]
+                    ],
+                }
+                for r in reports
+            ],
+        }
+    return content
+
+
+def share_of(volumes: list[Volume], key: str) -> float:
+    """One figure at 0.5."""
+    return float(figures(volumes, at_half(volumes))[key]["value"])
+
+
+def leave_source_out(folds: list[list[dict]]) -> dict[str, Any]:
+    """All folds pooled: every volume judged by the network that saw nothing of its source."""
+    count = len(folds[0][0]["moments"])
+    curve, last = [], {}
+    for moment in range(count):
+        parts = [fold[0]["moments"][moment]["volumes"] for fold in folds]
+        volumes = [v for part in parts for v in part]
+        chosen = [
+            choose([v for other in parts[:i] + parts[i + 1 :] for v in other]) for i in range(len(parts))
+        ]
+        labels = [decide(v, t) for part, t in zip(parts, chosen, strict=True) for v in part]
+        last = {
+            "thresholds": chosen,
+            "at_chosen_thresholds": figures(volumes, labels),
+            "at_half": figures(volumes, at_half(volumes)),
+            "errors": [
+                {k: v[k] for k in ("label", "kind", "source", "scores")} | {"got": got}
+                for v, got in zip(volumes, labels, strict=True)
+                if v["label"] != got
+            ],
+        }
+        curve.append(
+            {
+                "views": folds[0][0]["moments"][moment]["views"],
+                **{
+                    k: last["at_chosen_thresholds"][k]["value"]
+                    for k in ("accuracy", "six_classes", "other_refused")
+                },
+            }
+        )
+    return {"n": sum(len(f[0]["moments"][-1]["volumes"]) for f in folds), **last, "curve": curve}
+
+
+def main() -> None:
+    """Collect what is there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    args = parser.parse_args()
+    runs: dict[str, list[dict]] = {}
+    for path in sorted(args.out.glob("*.json")):
+        report = json.loads(path.read_text(encoding="utf-8"))
+        runs.setdefault(report["name"], []).append(report)
+    folds = [runs.pop(name) for name in sorted(runs) if name.startswith("fold")]
+    where = "studies/ablations; 104 x 104 pixels of 2 mm, not the published weights"
+    for name, content in (
+        ("ablations", ablations(runs) if runs else None),
+        ("leave-source-out", leave_source_out(folds) if folds else None),
+    ):
+        if content:
+            text = json.dumps(
+                {
+                    "command": "python studies/ablations/collect.py",
+                    "networks": where,
+                    **{"settings" if name == "ablations" else "folds": content},
+                },
+                indent=1,
+            )
+            (args.results / f"{name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""Blocks of the ablations and of leave-source-out (studies/ablations), from their JSON in results/."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+MEANING = {
+    "both": "the recipe: real, derived and simulated",
+    "real": "real and derived only",
+    "simulated": "simulated only",
+    "not derived": "nothing derived from real scans",
+    "not stripped": "nothing without its skull",
+    "axial only": "axial slabs only",
+    "no augmentation": "no augmentation",
+    "size 208": "208 x 208 pixels: twice the padding",
+    "half width": "half the width of ResNet-18",
+    "full width": "the full width of ResNet-18",
+}
+
+
+def percent(share: Mapping[str, Any]) -> str:
+    """A proportion with its interval, or that there was nothing."""
+    if not share["n"]:
+        return "none"
+    low, high = share["ci95"]
+    return f"{100 * share['value']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def rows(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """A Markdown table."""
+    parts = [head, ["---"] * len(head), *lines]
+    return "\n".join("| " + " | ".join(part) + " |" for part in parts)
+
+
+def ablations(content: Mapping[str, Any] | None) -> str:
+    """A line per setting and seed."""
+    if not content:
+        return "Not measured yet: `results/ablations.json` is not there."
+    lines = []
+    order = sorted(content["settings"].items(), key=lambda item: -item[1]["mean_accuracy"])
+    for name, setting in order:
+        for seed in setting["seeds"]:
+            ranks = [value for value in seed["one_against_all_auc"].values() if value is not None]
+            lines.append(
+                [
+                    f"{name}: {MEANING.get(name, '')}",
+                    str(seed["seed"]),
+                    f"{setting['views']:,}",
+                    f"{setting['slabs']:,}",
+                    percent(seed["accuracy"]),
+                    percent(seed["six_classes"]),
+                    percent(seed["other_refused"]),
+                    f"{sum(ranks) / len(ranks):.3f}",
+                ]
+            )
+    head = ["trained on", "seed", "views", "slabs", "accuracy", "the six", "*other* refused", "mean AUC"]
+    return rows(head, lines)
+
+
+def left_out(content: Mapping[str, Any] | None) -> str:
+    """Figures, sensitivities and the curve over views of the pooled folds."""
+    if not content:
+        return "Not measured yet: `results/leave-source-out.json` is not there."
+    folds = content["folds"]
+    lines = []
+    for words, key in (
+        ("thresholds chosen on the other folds", "at_chosen_thresholds"),
+        ("0.5 for all", "at_half"),
+    ):
+        part = folds[key]
+        separate = part["t1ce_against_t1w_auc"]
+        lines.append(
+            [
+                words,
+                percent(part["accuracy"]),
+                percent(part["six_classes"]),
+                percent(part["other_refused"]),
+                "-" if separate is None else f"{separate:.3f}",
+                percent(part["dwi_taken_for_flair"]),
+            ]
+        )
+    head = ["threshold", "accuracy", "the six", "*other* refused", "T1w against T1ce AUC", "DWI as FLAIR"]
+    each = [
+        [label, f"{share['hits']} of {share['n']}", percent(share)]
+        for label, share in folds["at_chosen_thresholds"]["sensitivity"].items()
+    ]
+    curve = [
+        [
+            f"{point['views']:,}",
+            *(f"{100 * point[k]:.1f} %" for k in ("accuracy", "six_classes", "other_refused")),
+        ]
+        for point in folds["curve"]
+    ]
+    return "\n\n".join(
+        [
+            f"{folds['n']} volumes, each judged by a network that saw nothing of its source.",
+            rows(head, lines),
+            rows(["label", "found", "sensitivity"], each),
+            rows(["views", "accuracy", "the six", "*other* refused"], curve),
+        ]
+    )
