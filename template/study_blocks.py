@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mrclass.labels import display
+
 MEANING = {
     "both": "the recipe: real, derived and simulated",
     "real": "real and derived only",
     "simulated": "simulated only",
     "not derived": "nothing derived from real scans",
+    "half the sources": "two of the four folds of real sources",
     "not stripped": "nothing without its skull",
     "axial only": "axial slabs only",
     "no augmentation": "no augmentation",
@@ -63,27 +66,18 @@ def left_out(content: Mapping[str, Any] | None) -> str:
     if not content:
         return "Not measured yet: `results/leave-source-out.json` is not there."
     folds = content["folds"]
-    lines = []
-    for words, key in (
-        ("thresholds chosen on the other folds", "at_chosen_thresholds"),
-        ("0.5 for all", "at_half"),
-    ):
-        part = folds[key]
-        separate = part["t1ce_against_t1w_auc"]
-        lines.append(
-            [
-                words,
-                percent(part["accuracy"]),
-                percent(part["six_classes"]),
-                percent(part["other_refused"]),
-                "-" if separate is None else f"{separate:.3f}",
-                percent(part["dwi_taken_for_flair"]),
-            ]
-        )
-    head = ["threshold", "accuracy", "the six", "*other* refused", "T1w against T1ce AUC", "DWI as FLAIR"]
+    part, separate = folds["figures"], folds["figures"]["t1ce_against_t1w_auc"]
+    line = [
+        percent(part["accuracy"]),
+        percent(part["six_classes"]),
+        percent(part["other_refused"]),
+        "-" if separate is None else f"{separate:.3f}",
+        percent(part["dwi_taken_for_flair"]),
+    ]
+    head = ["accuracy", "the six", "*other* refused", "T1w against T1ce AUC", "DWI as FLAIR"]
     each = [
-        [label, f"{share['hits']} of {share['n']}", percent(share)]
-        for label, share in folds["at_chosen_thresholds"]["sensitivity"].items()
+        [display(label), f"{share['hits']} of {share['n']}", percent(share)]
+        for label, share in part["sensitivity"].items()
     ]
     curve = [
         [
@@ -95,7 +89,7 @@ def left_out(content: Mapping[str, Any] | None) -> str:
     return "\n\n".join(
         [
             f"{folds['n']} volumes, each judged by a network that saw nothing of its source.",
-            rows(head, lines),
+            rows(head, [line]),
             rows(["label", "found", "sensitivity"], each),
             rows(["views", "accuracy", "the six", "*other* refused"], curve),
         ]

@@ -31,7 +31,10 @@ MOMENTS = 8
 
 @dataclass(frozen=True)
 class Setting:
-    """What a training sees: `data` is both, real or simulated."""
+    """What a training sees: `data` is both, real or simulated.
+
+    `left_out` is the fold that is tested on; folds of `without` are only not trained on.
+    """
 
     data: str = "both"
     derived: bool = True
@@ -41,6 +44,7 @@ class Setting:
     size: int = 104
     width: float = 0.25
     left_out: int | None = None
+    without: tuple[int, ...] = ()
 
 
 BASE = Setting()
@@ -55,6 +59,7 @@ SETTINGS = {
     "size 208": replace(BASE, size=208),
     "half width": replace(BASE, width=0.5),
     "full width": replace(BASE, width=1.0),
+    "half the sources": replace(BASE, without=(0, 3)),
     **{f"fold{k}": replace(BASE, left_out=k) for k in range(4)},
 }
 
@@ -87,9 +92,9 @@ def chosen(setting: Setting, pool: Slabs, facts: dict[str, np.ndarray]) -> np.nd
     if not setting.stripped:
         bare = np.array([float((image[:, :6] > 0).mean() + (image == 0).mean()) for image in pool.images])
         keep &= ~((bare > 0.55) & pool.simulated) & ~np.char.endswith(pool.kind.astype(str), "stripped")
-    if setting.left_out is not None:
-        folds = np.array([fold(source) for source in facts["source"]])
-        keep &= folds != setting.left_out
+    missing = [*setting.without, *([] if setting.left_out is None else [setting.left_out])]
+    if missing:
+        keep &= ~np.isin([fold(source) for source in facts["source"]], missing)
     return keep
 
 

@@ -2,9 +2,8 @@
 
     python studies/ablations/collect.py OUT [--results results]
 
-A volume gets the label whose mean score is highest, if it is above a threshold, else "other"; T1w becomes
-T1ce where that score is above 0.5. Ablations use 0.5 for all labels. Leave-source-out gives figures at 0.5
-and at thresholds per label chosen on the three other folds, so that no volume has a say in its own threshold.
+A volume gets the label whose mean score is highest, if it is above 0.5, else "other"; T1w becomes T1ce where
+that score is above 0.5. No threshold is chosen, so none is chosen on the volumes it is measured on.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from mrclass.stats import auc, proportion
 
+SHARES_OF_CURVE = ("accuracy", "six_classes", "other_refused")
 ASKED = ("t1w", "t2w", "flair", "adc", "swi")
 Volume = dict[str, Any]
 
@@ -63,21 +63,6 @@ def at_half(volumes: list[Volume]) -> list[str]:
     return [decide(v, dict.fromkeys(ASKED, 0.5)) for v in volumes]
 
 
-def choose(volumes: list[Volume]) -> dict[str, float]:
-    """Per label the middle of the thresholds with the best mean of sensitivity and specificity."""
-    chosen = {}
-    grid = np.arange(0.02, 0.985, 0.01)
-    for label in ASKED:
-        truth = np.array([v["label"] == label or (label == "t1w" and v["label"] == "t1ce") for v in volumes])
-        scores = np.array([v["scores"][label] for v in volumes])
-        if truth.all() or not truth.any():
-            chosen[label] = 0.5
-            continue
-        quality = np.array([(scores[truth] > t).mean() + (scores[~truth] <= t).mean() for t in grid])
-        chosen[label] = round(float(np.median(grid[quality >= quality.max() - 1e-9])), 2)
-    return chosen
-
-
 def ablations(runs: dict[str, list[dict]]) -> dict[str, Any]:
     """Figures per setting and seed, with the curve over views."""
     content = {}
@@ -96,10 +81,7 @@ def ablations(runs: dict[str, list[dict]]) -> dict[str, Any]:
                     "curve": [
                         {
                             "views": m["views"],
-                            **{
-                                k: share_of(m["volumes"], k)
-                                for k in ("accuracy", "six_classes", "other_refused")
-                            },
+                            **{k: share_of(m["volumes"], k) for k in SHARES_OF_CURVE},
                         }
                         for m in r["moments"]
                     ],
@@ -117,35 +99,17 @@ def share_of(volumes: list[Volume], key: str) -> float:
 
 def leave_source_out(folds: list[list[dict]]) -> dict[str, Any]:
     """All folds pooled: every volume judged by the network that saw nothing of its source."""
-    count = len(folds[0][0]["moments"])
-    curve, last = [], {}
-    for moment in range(count):
-        parts = [fold[0]["moments"][moment]["volumes"] for fold in folds]
-        volumes = [v for part in parts for v in part]
-        chosen = [
-            choose([v for other in parts[:i] + parts[i + 1 :] for v in other]) for i in range(len(parts))
-        ]
-        labels = [decide(v, t) for part, t in zip(parts, chosen, strict=True) for v in part]
-        last = {
-            "thresholds": chosen,
-            "at_chosen_thresholds": figures(volumes, labels),
-            "at_half": figures(volumes, at_half(volumes)),
-            "errors": [
-                {k: v[k] for k in ("label", "kind", "source", "scores")} | {"got": got}
-                for v, got in zip(volumes, labels, strict=True)
-                if v["label"] != got
-            ],
-        }
-        curve.append(
-            {
-                "views": folds[0][0]["moments"][moment]["views"],
-                **{
-                    k: last["at_chosen_thresholds"][k]["value"]
-                    for k in ("accuracy", "six_classes", "other_refused")
-                },
-            }
-        )
-    return {"n": sum(len(f[0]["moments"][-1]["volumes"]) for f in folds), **last, "curve": curve}
+    curve, volumes = [], []
+    for moments in zip(*(fold[0]["moments"] for fold in folds), strict=True):
+        volumes = [v for moment in moments for v in moment["volumes"]]
+        curve.append({"views": moments[0]["views"], **{k: share_of(volumes, k) for k in SHARES_OF_CURVE}})
+    labels = at_half(volumes)
+    errors = [
+        {k: v[k] for k in ("label", "kind", "source", "scores")} | {"got": got}
+        for v, got in zip(volumes, labels, strict=True)
+        if v["label"] != got
+    ]
+    return {"n": len(volumes), "figures": figures(volumes, labels), "curve": curve, "errors": errors}
 
 
 def main() -> None:
