@@ -46,10 +46,11 @@ def _one_scale(name: str, figures: Mapping[str, Any]) -> str:
         for key, what in (("client_mb", "run"), ("child_mb", "worker"), ("seconds_per_series", "seconds"))
         if key in ratios
     )
+    writing = figures["client_mb_while_pages_are_written"]  # 0 where that was over between two samples
     lines += [
         "",
-        f"- Last tenth to second tenth: {shown}. While tables and pages are written at the end, the run "
-        f"takes {figures['client_mb_while_pages_are_written']} MB.",
+        f"- Last tenth to second tenth: {shown}."
+        + (f" While tables and pages are written at the end, the run takes {writing} MB." if writing else ""),
         f"- Ledger: {ledger['bytes_per_series']} bytes a series; {ledger['write_ms_full']} ms to write one "
         f"with {ledger['series']} in it, {ledger['write_ratio']} times a new ledger; "
         f"{ledger['ask_ms_full']} ms to ask for one, {ledger['ask_ratio']} times.",

@@ -39,6 +39,13 @@ def test_the_figures_of_a_large_archive_are_quoted(tmp_path: Path) -> None:
         assert words in text
 
 
+def test_the_memory_of_writing_pages_is_not_told_where_it_was_not_seen(tmp_path: Path) -> None:
+    unseen = {**FIGURES, "client_mb_while_pages_are_written": 0.0}
+    (tmp_path / "scale.json").write_text(json.dumps({"shipped": unseen}))
+    text = cards.fill_blocks(BLOCK, cards.Results.read(tmp_path))
+    assert "second tenth: run 1.01.\n" in text and "0.0 MB" not in text
+
+
 def test_what_was_not_measured_is_said(tmp_path: Path) -> None:
     assert "Not measured yet: `results/scale.json`" in cards.fill_blocks(BLOCK, cards.Results.read(tmp_path))
 
