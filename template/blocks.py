@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from markup import interval, table
 from mrclass.labels import display
 from study_blocks import ablations, left_out
 
-SCALE_HEAD = "| series done | run (MB) | worker (MB) | seconds per series |\n| --- | --- | --- | --- |"
+SCALE_HEAD = ["series done", "run (MB)", "worker (MB)", "seconds per series"]
+SCALE_KEYS = ("series", "client_mb", "child_mb", "seconds_per_series")
 NETWORKS = {
     "stand-in": "networks replaced by one linear layer each",
     "shipped": "the bundles' own networks",
@@ -35,11 +37,8 @@ def _one_scale(name: str, figures: Mapping[str, Any]) -> str:
         f"{figures['jobs']} worker, {figures['seconds'] / 60:.0f} minutes, "
         f"begun {_times(figures['starts'])}):",
         "",
-        SCALE_HEAD,
+        table(SCALE_HEAD, [[part[key] for key in SCALE_KEYS] for part in figures["parts"]]),
     ]
-    for part in figures["parts"]:
-        row = (part["series"], part["client_mb"], part["child_mb"], part["seconds_per_series"])
-        lines.append("| " + " | ".join(str(value) for value in row) + " |")
     ratios = figures["last_to_second_part"]
     shown = ", ".join(
         f"{what} {ratios[key]}"
@@ -66,11 +65,9 @@ def balance(content: Mapping[str, Any] | None) -> str:
     """Files in, in volumes and explained of the runs that were counted (`python -m mrclass.balance`)."""
     if not content:
         return "Not measured yet: `results/balance.json` is not there."
-    lines = ["| run | files in | in volumes | explained | not explained |", "| --- | --- | --- | --- | --- |"]
-    for name, figures in content["runs"].items():
-        counts = [figures[key] for key in ("on_disk", "in_volumes", "explained", "unexplained")]
-        lines.append(f"| {RUNS.get(name, name)} | " + " | ".join(map(str, counts)) + " |")
-    lines.append("")
+    keys = ("on_disk", "in_volumes", "explained", "unexplained")
+    rows = [[RUNS.get(name, name), *(run[key] for key in keys)] for name, run in content["runs"].items()]
+    lines = [table(["run", "files in", "in volumes", "explained", "not explained"], rows), ""]
     for name, figures in content["runs"].items():
         reasons = ", ".join(f"{n} {reason}" for reason, n in figures["reasons"].items())
         lines.append(f"- {RUNS.get(name, name)}: {reasons or 'nothing to explain'}.")
@@ -84,23 +81,23 @@ def header(content: Mapping[str, Any] | None) -> str:
     labels = next(iter(content["methods"].values()))["labels"]
     head = ["", "right", "wrong", "silent", "right of all", f"right of the {content['n_distinct']} images"]
     head += [f"{display(key)} (n = {entry['n']})" for key, entry in labels.items()]
-    lines = [f"| {' | '.join(head)} |", f"|{' --- |' * len(head)}"]
+    rows = []
     for name, figures in content["methods"].items():
         cells = [f"{name} {content['made_by'].get(name, '')}".strip()]
         cells += [str(figures[key]) for key in ("right", "wrong", "silent")]
-        cells += [_percent(figures["accuracy"]), _percent(figures["distinct"]["accuracy"])]
+        cells += [interval(figures["accuracy"]), interval(figures["distinct"]["accuracy"])]
         cells += [str(entry["right"]) for entry in figures["labels"].values()]
-        lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", "Each source of `mrclass.header` on its own, in the folders where it names a label:", ""]
-    lines += ["| source | names a label in | right |", "| --- | --- | --- |"]
+        rows.append(cells)
+    lines = [
+        table(head, rows),
+        "",
+        "Each source of `mrclass.header` on its own, in the folders where it names a label:",
+        "",
+    ]
     ranked = sorted(content["sources"].items(), key=lambda item: -item[1]["n"])
-    lines += [f"| {name} | {found['n']} | {found['right']} |" for name, found in ranked]
+    named = [[name, found["n"], found["right"]] for name, found in ranked]
+    lines.append(table(["source", "names a label in", "right"], named))
     return "\n".join(lines)
-
-
-def _percent(entry: Mapping[str, Any]) -> str:
-    low, high = entry["ci95"]
-    return f"{100 * entry['value']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
 
 
 def _times(count: int) -> str:
@@ -115,10 +112,7 @@ def audit(content: Mapping[str, Any] | None) -> str:
     """How many headers agree with the label, disagree or are silent (`mrclass audit --json`)."""
     if not content:
         return "Not measured yet: `make audit` writes it."
-    lines = [
-        "| label | series | agree | disagree | silent | disagree or silent |",
-        "| --- | --- | --- | --- | --- | --- |",
-    ]
+    rows = []
     entries = [*content["labels"].items(), ("all", content["all"])]
     for key, entry in entries:
         if entry["n"]:
@@ -126,14 +120,15 @@ def audit(content: Mapping[str, Any] | None) -> str:
                 str(entry["agree"]["hits"]), _share(entry["disagree"]), str(entry["silent"]["hits"]),
                 _share(entry["error"]),
             ]  # fmt: skip
-            lines.append("| " + " | ".join([display(key), str(entry["n"]), *shares]) + " |")
+            rows.append([display(key), entry["n"], *shares])
     described, tags = content["descriptions"], content["contrast_agent"]
     misleading = _share(described["misleading"])
     named = ", ".join(
         f"{display(key)} {entry['names an agent']['hits']} of {entry['n']}" for key, entry in tags.items()
     )
     left = ", ".join(f"{n} {why}" for why, n in sorted(content["left_out"].items())) or "none"
-    lines += [
+    lines = [
+        table(["label", "series", "agree", "disagree", "silent", "disagree or silent"], rows),
         "",
         f"{described['distinct']} different descriptions, {misleading} of them misleading.",
         f"The contrast agent tag names an agent: {named}. Series not counted: {left}.",
@@ -145,8 +140,7 @@ def _share(entry: Mapping[str, Any]) -> str:
     """`3 (13.0 % [4.5, 32.1])`; a dash where there was nothing to count."""
     if entry["value"] is None:
         return "-"
-    low, high = entry["ci95"]
-    return f"{entry['hits']} ({100 * entry['value']:.1f} % [{100 * low:.1f}, {100 * high:.1f}])"
+    return f"{entry['hits']} ({interval(entry)})"
 
 
 def demo(content: Mapping[str, Any] | None) -> str:
@@ -160,8 +154,8 @@ def demo(content: Mapping[str, Any] | None) -> str:
     judged = f"{accuracy['hits']} of {accuracy['n']} volumes are right"
     mistakes = "." if not wrong else f"; wrong: {'; '.join(wrong)}."
     lies = f"{len(content['lies'])} headers lie on purpose: {', '.join(content['lies'])}."
-    table = "\n".join(content["table"])
-    return f"```\n{table}\n```\n\n{judged}{mistakes} {lies}"
+    printed = "\n".join(content["table"])
+    return f"```\n{printed}\n```\n\n{judged}{mistakes} {lies}"
 
 
 BLOCKS = {

@@ -18,6 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ensemble"))
 
 from blocks import BLOCKS  # noqa: E402
+from markup import interval, table  # noqa: E402
 from mrclass.labels import display  # noqa: E402
 
 BLOCK = re.compile(r"(<!-- results:([a-z0-9-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
@@ -71,14 +72,7 @@ def percent(entry: Mapping[str, Any] | None) -> str:
     """`93.3 % [70.2, 98.8], n = 15`, or a dash where there was nothing to count."""
     if not entry or entry.get("value") is None:
         return "-"
-    low, high = entry["ci95"]
-    return f"{100 * entry['value']:.1f} % [{100 * low:.1f}, {100 * high:.1f}], n = {entry['n']}"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    return f"{interval(entry)}, n = {entry['n']}"
 
 
 def member_figures(row: Mapping[str, Any], part: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
+from markup import interval, table
 from mrclass.labels import display
 
 MEANING = {
@@ -24,16 +25,7 @@ MEANING = {
 
 def percent(share: Mapping[str, Any]) -> str:
     """A proportion with its interval, or that there was nothing."""
-    if not share["n"]:
-        return "none"
-    low, high = share["ci95"]
-    return f"{100 * share['value']:.1f} % [{100 * low:.1f}, {100 * high:.1f}]"
-
-
-def rows(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
-    """A Markdown table."""
-    parts = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(part) + " |" for part in parts)
+    return interval(share) if share["n"] else "none"
 
 
 def ablations(content: Mapping[str, Any] | None) -> str:
@@ -58,7 +50,7 @@ def ablations(content: Mapping[str, Any] | None) -> str:
                 ]
             )
     head = ["trained on", "seed", "views", "slabs", "accuracy", "the six", "*other* refused", "mean AUC"]
-    return rows(head, lines)
+    return table(head, lines)
 
 
 def left_out(content: Mapping[str, Any] | None) -> str:
@@ -89,8 +81,8 @@ def left_out(content: Mapping[str, Any] | None) -> str:
     return "\n\n".join(
         [
             f"{folds['n']} volumes, each judged by a network that saw nothing of its source.",
-            rows(head, [line]),
-            rows(["label", "found", "sensitivity"], each),
-            rows(["views", "accuracy", "the six", "*other* refused"], curve),
+            table(head, [line]),
+            table(["label", "found", "sensitivity"], each),
+            table(["views", "accuracy", "the six", "*other* refused"], curve),
         ]
     )
