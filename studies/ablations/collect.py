@@ -21,10 +21,10 @@ ASKED = ("t1w", "t2w", "flair", "adc", "swi")
 Volume = dict[str, Any]
 
 
-def decide(volume: Volume, thresholds: dict[str, float]) -> str:
+def decide(volume: Volume) -> str:
     """Label of a volume by its scores."""
     scores = volume["scores"]
-    best = max((q for q in ASKED if scores[q] > thresholds[q]), key=lambda q: scores[q], default="other")
+    best = max((q for q in ASKED if scores[q] > 0.5), key=lambda q: scores[q], default="other")
     return "t1ce" if best == "t1w" and scores["t1ce"] > 0.5 else best
 
 
@@ -33,9 +33,9 @@ def share(hits: list[bool]) -> dict[str, Any]:
     return proportion(sum(hits), len(hits))
 
 
-def figures(volumes: list[Volume], labels: list[str]) -> dict[str, Any]:
-    """What was asked of the classifiers, on volumes and the labels given to them."""
-    pairs = list(zip(volumes, labels, strict=True))
+def figures(volumes: list[Volume]) -> dict[str, Any]:
+    """What was asked of the classifiers, on the volumes of one test."""
+    pairs = [(v, decide(v)) for v in volumes]
     t1 = {key: [v["scores"]["t1ce"] for v in volumes if v["label"] == key] for key in ("t1w", "t1ce")}
     separate = {}
     for label in ASKED:
@@ -58,58 +58,48 @@ def figures(volumes: list[Volume], labels: list[str]) -> dict[str, Any]:
     }
 
 
-def at_half(volumes: list[Volume]) -> list[str]:
-    """Labels with 0.5 as everyone's threshold."""
-    return [decide(v, dict.fromkeys(ASKED, 0.5)) for v in volumes]
+def curve(tests: list[tuple[int, list[Volume]]]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The shares after so many views each, and all figures of the last test."""
+    measured = [(views, figures(volumes)) for views, volumes in tests]
+    points = [
+        {"views": views, **{k: float(found[k]["value"]) for k in SHARES_OF_CURVE}}
+        for views, found in measured
+    ]
+    return points, measured[-1][1]
 
 
 def ablations(runs: dict[str, list[dict]]) -> dict[str, Any]:
     """Figures per setting and seed, with the curve over views."""
     content = {}
     for name, reports in sorted(runs.items()):
+        seeds = []
+        for report in reports:
+            points, last = curve([(m["views"], m["volumes"]) for m in report["moments"]])
+            seeds.append({"seed": report["seed"], **last, "curve": points})
         content[name] = {
             "setting": reports[0]["setting"],
             "views": reports[0]["views"],
             "slabs": reports[0]["slabs"],
-            "mean_accuracy": float(
-                np.mean([share_of(r["moments"][-1]["volumes"], "accuracy") for r in reports])
-            ),
-            "seeds": [
-                {
-                    "seed": r["seed"],
-                    **figures(r["moments"][-1]["volumes"], at_half(r["moments"][-1]["volumes"])),
-                    "curve": [
-                        {
-                            "views": m["views"],
-                            **{k: share_of(m["volumes"], k) for k in SHARES_OF_CURVE},
-                        }
-                        for m in r["moments"]
-                    ],
-                }
-                for r in reports
-            ],
+            "mean_accuracy": float(np.mean([seed["accuracy"]["value"] for seed in seeds])),
+            "seeds": seeds,
         }
     return content
 
 
-def share_of(volumes: list[Volume], key: str) -> float:
-    """One figure at 0.5."""
-    return float(figures(volumes, at_half(volumes))[key]["value"])
-
-
 def leave_source_out(folds: list[list[dict]]) -> dict[str, Any]:
     """All folds pooled: every volume judged by the network that saw nothing of its source."""
-    curve, volumes = [], []
-    for moments in zip(*(fold[0]["moments"] for fold in folds), strict=True):
-        volumes = [v for moment in moments for v in moment["volumes"]]
-        curve.append({"views": moments[0]["views"], **{k: share_of(volumes, k) for k in SHARES_OF_CURVE}})
-    labels = at_half(volumes)
+    tests = [
+        (moments[0]["views"], [v for moment in moments for v in moment["volumes"]])
+        for moments in zip(*(fold[0]["moments"] for fold in folds), strict=True)
+    ]
+    points, last = curve(tests)
+    volumes = tests[-1][1]
     errors = [
         {k: v[k] for k in ("label", "kind", "source", "scores")} | {"got": got}
-        for v, got in zip(volumes, labels, strict=True)
+        for v, got in ((v, decide(v)) for v in volumes)
         if v["label"] != got
     ]
-    return {"n": len(volumes), "figures": figures(volumes, labels), "curve": curve, "errors": errors}
+    return {"n": len(volumes), "figures": last, "curve": points, "errors": errors}
 
 
 def main() -> None:
