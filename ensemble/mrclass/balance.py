@@ -23,7 +23,8 @@ from mrclass import __version__
 from mrclass.errors import UsageError
 from mrclass.ledger import Ledger
 from mrclass.plan import locate
-from mrclass.report.tables import guard
+from mrclass.report.files import replace_parts
+from mrclass.report.tables import csv_line, guard
 
 FILES = "files.csv"
 COLUMNS = ("file", "series_key", "note", "state", "series")
@@ -74,14 +75,15 @@ def write_files(notes: Iterable[Any], roots: Sequence[Path], book: Ledger, path:
             yield locate([note.path], roots)[1], key, reason, state, known[2] if known else ""
 
     counter = Counter[tuple[str, str]]()
-    part = path.with_name(path.name + ".part")
-    with part.open("w", newline="", encoding="utf-8", errors="backslashreplace") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(COLUMNS)
-        for line in lines():
-            counter[(line[3], kind(line[2]) if line[3] == EXPLAINED else "")] += 1
-            writer.writerow([guard(line[0]), line[1], guard(line[2]), line[3], guard(line[4])])
-    os.replace(part, path)
+
+    def counted() -> Iterator[bytes]:
+        yield csv_line(COLUMNS).encode()
+        for name, key, reason, state, series in lines():
+            counter[(state, kind(reason) if state == EXPLAINED else "")] += 1
+            line = csv_line([guard(name), key, guard(reason), state, guard(series)])
+            yield line.encode(errors="backslashreplace")
+
+    replace_parts(path, counted())
     return count(counter)
 
 
