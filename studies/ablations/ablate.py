@@ -23,7 +23,7 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "first_weights"))
 from mrclass.labels import KEYS
-from slabs import Slabs, augment, gather, normalise
+from slabs import Slabs, augment, gather, normalise, quick
 from trunk import QUESTIONS, REAL, SHARES, network, targets
 
 MOMENTS = 8
@@ -116,7 +116,7 @@ class Test:
             if side > 0:
                 floor = float(-stats[0, 1] / stats[0, 2])
                 z = functional.pad(z, (side,) * 4, value=max(floor, -5.0))
-            with torch.autocast("cpu", torch.bfloat16):
+            with quick():
                 out = net(z.to(memory_format=torch.channels_last))
             rows.append(torch.sigmoid(out.float()).mean(0).numpy())
         net.train()
@@ -159,7 +159,7 @@ def train(
         index = rng.choice(len(p), batch, p=p)
         x, stats = gather(pool, index, rng)
         x = augment(x, stats, setting.size, rng) if setting.augmented else normalise(x, stats)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick():
             out = net(x.to(memory_format=torch.channels_last))
         y, weight = targets(torch.from_numpy(pool.label[index]))
         loss = functional.binary_cross_entropy_with_logits(out.float(), y * 0.98 + 0.01, reduction="none")

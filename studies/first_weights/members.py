@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from mrclass.labels import KEYS
-from slabs import Slabs, augment, gather
+from slabs import Slabs, augment, gather, quick
 from torch.nn import functional
 from trunk import CODE, QUESTIONS, REAL, SHARES, network, targets
 
@@ -69,7 +69,7 @@ def cache(
     out = []
     for i in range(0, count, 40):
         x = augment(*gather(pool, index[i : i + 40], rng), SIZE, rng)
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick():
             out.append(body(net, x.to(memory_format=torch.channels_last)).to(torch.bfloat16).contiguous())
         if i % 2000 == 0:
             print(f"features: {i} of {count}", file=sys.stderr, flush=True)
@@ -102,7 +102,7 @@ def train_stage(
         order = keep[torch.randperm(len(keep))]
         for i in range(0, len(order) - 49, 50):
             batch = order[i : i + 50]
-            with torch.autocast("cpu", torch.bfloat16):
+            with quick():
                 logits = tail(start, features[batch].to(memory_format=torch.channels_last)).float()
             y, weight = targets(label[batch])
             y, weight = y[:, chosen] * 0.98 + 0.01, weight[:, chosen]
@@ -123,7 +123,7 @@ def pooled(start: torch.nn.Module, features: torch.Tensor) -> torch.Tensor:
     """What the outputs see: float32 (n, 512)."""
     parts = []
     for i in range(0, len(features), 100):
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick():
             x = start.layer4(features[i : i + 100].to(memory_format=torch.channels_last))
         parts.append(torch.flatten(start.avgpool(x), 1).float())
     return torch.cat(parts)

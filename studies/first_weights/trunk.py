@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from monai.networks.nets import ResNet
 from mrclass.labels import KEYS
-from slabs import Slabs, augment, gather, normalise
+from slabs import Slabs, augment, gather, normalise, quick
 from torch.nn import functional
 
 QUESTIONS = ("t1w", "t2w", "flair", "adc", "swi", "t1ce")
@@ -74,7 +74,7 @@ def evaluate(net: torch.nn.Module, pool: Slabs) -> dict[str, float]:
         z = normalise(
             torch.from_numpy(pool.images[i]).float()[:, None], torch.from_numpy(pool.statistics[[i] * 10])
         )
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick():
             out = net(z.to(memory_format=torch.channels_last))
         rows.append(torch.sigmoid(out.float()).mean(0).numpy())
     scores = np.array(rows)
@@ -169,7 +169,7 @@ def main() -> None:
         x = augment(x, stats, args.size, rng).to(memory_format=torch.channels_last)
         y, weight = targets(torch.from_numpy(pool.label[index]))
         y = y * 0.98 + 0.01
-        with torch.autocast("cpu", torch.bfloat16):
+        with quick():
             out = net(x)
         loss = (
             functional.binary_cross_entropy_with_logits(out.float(), y, reduction="none") * weight
