@@ -160,6 +160,36 @@ def test_a_folder_of_the_truth_stands_for_the_series_in_it(folder: Path) -> None
     assert figures["labels"]["flair"]["sensitivity"]["hits"] == 1
 
 
+def two_in_one_folder(folder: Path) -> None:
+    """Two series whose files alternate in one folder, as a PACS may export them."""
+    with Ledger(folder / "out" / "mrclass.sqlite") as book:
+        for key, label in (("one", "t1w"), ("two", "t2w")):
+            head = {"series_key": key, "status": "done", "source": "loose", "fingerprint": "",
+                    "root": str(folder / "data")}  # fmt: skip
+            book.finish(head, [{"label": label, "score": 0.9, "scores": {label: 0.9}}])
+    names = ("loose/IM1,one", "loose/IM2,two", "loose/IM3,one", "loose/=IM4,two", "loose/notes.txt,")
+    (folder / "out" / "files.csv").write_text("\n".join(["file,series_key", *names]) + "\n")
+
+
+def test_a_file_stands_for_its_series_where_several_share_a_folder(folder: Path) -> None:
+    two_in_one_folder(folder)
+    figures = truth.evaluate(folder / "out", known(folder, "loose/IM1,T1w,,", "loose/IM2,FLAIR,,"), "real")
+    assert (figures["n"], figures["missing"]) == (2, [])
+    assert [(error["truth"], error["predicted"]) for error in figures["errors"]] == [("flair", "t2w")]
+
+
+def test_a_file_comes_before_the_folder_it_lies_in(folder: Path) -> None:
+    two_in_one_folder(folder)
+    figures = truth.evaluate(folder / "out", known(folder, "loose,T1w,,", "loose/IM2,T2w,,"), "real")
+    assert (figures["n"], figures["accuracy"]["hits"]) == (2, 2)
+
+
+def test_files_of_one_series_cannot_have_two_labels(folder: Path) -> None:
+    two_in_one_folder(folder)
+    with pytest.raises(UsageError, match="loose/IM1 is T1w in the truth and loose/IM3 is T2w, but they are"):
+        truth.evaluate(folder / "out", known(folder, "loose/IM1,T1w,,", "loose/IM3,T2w,,"), "real")
+
+
 def test_the_root_can_be_named(folder: Path) -> None:
     lines = known(folder, "data/north/a.nii,T1w,,", root=folder)
     assert truth.evaluate(folder / "out", lines, "real")["accuracy"]["hits"] == 1

@@ -1,4 +1,4 @@
-"""Joins a truth CSV and a run's rows by path: reads the CSV and OUT's ledger, writes a JSON of figures."""
+"""Joins a truth CSV and a run's rows by path: reads the CSV, OUT's ledger and files.csv, writes figures."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mrclass import __version__, labels
+from mrclass.balance import FILES
 from mrclass.errors import UsageError
 from mrclass.evaluate import UNREADABLE, Case, measure
 from mrclass.ledger import FILE_NAME, Ledger
+from mrclass.report.tables import guard
 
 SKIP = "skip"
 
@@ -88,27 +90,81 @@ def join(
     rows: Sequence[Mapping[str, Any]],
     roots: Mapping[str, str],
     root: Path,
+    files: Iterable[tuple[str, str]] = (),
 ) -> tuple[list[Case], list[str], int]:
     """Cases, files of the truth that no row is about, and the number of rows that no line is about.
 
-    A line is about a row when its path is the row's file, or a folder that holds it. Rows of skipped series
-    are left aside: nobody looked at them.
+    A line is about a row when its path is a file of the row's series, the row's file, or a folder that holds
+    it. Rows of skipped series are left aside: nobody looked at them.
+
+    Args:
+        lines: of `read`.
+        rows: of the ledger.
+        roots: series key -> folder that the series' paths are relative to.
+        root: folder that the lines' files are relative to.
+        files: (series key, file) of the run's files.csv: tells series apart whose files share a folder.
+
+    Raises:
+        UsageError: lines about files of one series give it different labels.
     """
     index = {os.path.realpath(root / file): number for number, (file, _, _) in enumerate(lines)}
+    by_file = _by_file(lines, index, roots, files)
     cases, seen, strangers = [], set(), 0
     for row in rows:
         place = Path(os.path.realpath(Path(roots[row["series_key"]]) / row["source"]))
-        number = next((index[str(path)] for path in (place, *place.parents) if str(path) in index), None)
-        if number is not None:
-            seen.add(number)
+        by_place = next((index[str(path)] for path in (place, *place.parents) if str(path) in index), None)
+        numbers = by_file.get(row["series_key"]) or ([] if by_place is None else [by_place])
+        seen.update(numbers)
         if row["status"] == "skipped":
             continue
-        if number is None:
+        if not numbers:
             strangers += 1
         else:
-            cases.append(_case(lines[number], row))
+            cases.append(_case(lines[numbers[0]], row))
     missing = [file for number, (file, _, _) in enumerate(lines) if number not in seen]
     return cases, missing, strangers
+
+
+def _by_file(
+    lines: Sequence[tuple[str, str, str]],
+    index: Mapping[str, int],
+    roots: Mapping[str, str],
+    files: Iterable[tuple[str, str]],
+) -> dict[str, list[int]]:
+    """Series key -> numbers of the lines that name one of its files."""
+    found: dict[str, list[int]] = {}
+    wanted: dict[str, dict[str, int]] = {}  # folder -> name of a file as files.csv writes it -> line
+    for folder in set(roots.values()):
+        real = Path(os.path.realpath(folder))
+        wanted[folder] = {
+            guard(Path(path).relative_to(real).as_posix()): number
+            for path, number in index.items()
+            if real in Path(path).parents
+        }
+    for key, file in files:
+        number = wanted.get(roots.get(key, ""), {}).get(file)
+        if number is not None:
+            found.setdefault(key, []).append(number)
+    for numbers in found.values():
+        first = lines[numbers[0]]
+        for number in numbers[1:]:
+            if lines[number][1] != first[1]:
+                raise UsageError(
+                    f"{first[0]} is {labels.display(first[1])} in the truth and {lines[number][0]} is "
+                    f"{labels.display(lines[number][1])}, but they are files of one series, which gets one "
+                    "label. Leave one of the two out."
+                )
+    return found
+
+
+def _files(out: Path) -> Iterator[tuple[str, str]]:
+    """Series key and name of each file of a run; nothing where an earlier version left no files.csv."""
+    path = out / FILES
+    if path.is_file():
+        with path.open(newline="", encoding="utf-8", errors="backslashreplace") as file:
+            for line in csv.DictReader(file):
+                if line.get("series_key") and line.get("file"):
+                    yield line["series_key"], line["file"]
 
 
 def _case(line: tuple[str, str, str], row: Mapping[str, Any]) -> Case:
@@ -162,7 +218,7 @@ def compare(out: Path, truth: Truth, command: str = "") -> Compared:
     lines = read(truth)
     with Ledger(out / FILE_NAME, create=False) as book:
         rows, roots, made = book.rows(), book.roots(), made_by(book, command)
-    cases, missing, strangers = join(lines, rows, roots, truth.root or truth.path.parent)
+    cases, missing, strangers = join(lines, rows, roots, truth.root or truth.path.parent, _files(out))
     if not cases:
         raise UsageError(
             f"None of the {len(lines)} files in {truth.path} is among the {len(rows)} rows of {out}; see "
