@@ -71,10 +71,8 @@ def measure(cases: Sequence[Case]) -> dict[str, Any]:
         "members": _members(cases),
         "t1w_against_t1ce": _refined(cases),
         "confusion": confusion(cases, keys),
-        "sources": {
-            source: accuracy([case for case in cases if case.source == source])
-            for source in sorted({case.source for case in cases if case.source})
-        },
+        "sources": _grouped(cases, "source"),
+        "planes": _grouped(cases, "plane"),
         "conflicts": sum(len(case.candidates) > 1 for case in cases),
         "unreadable": sum(case.predicted == UNREADABLE for case in cases),
         "errors": [_error(case) for case in cases if case.predicted != case.truth],
@@ -84,6 +82,12 @@ def measure(cases: Sequence[Case]) -> dict[str, Any]:
 def accuracy(cases: Sequence[Case]) -> dict[str, Any]:
     """Share of cases that were named as they are, with its interval."""
     return proportion(sum(case.predicted == case.truth for case in cases), len(cases))
+
+
+def _grouped(cases: Sequence[Case], by: str) -> dict[str, Any]:
+    """Accuracy of the cases of each source or plane; those without one are in none."""
+    names = sorted({getattr(case, by) for case in cases} - {""})
+    return {name: accuracy([case for case in cases if getattr(case, by) == name]) for name in names}
 
 
 def _one_label(key: str, cases: Sequence[Case]) -> dict[str, Any]:
@@ -149,7 +153,7 @@ def _error(case: Case) -> dict[str, Any]:
         "predicted": case.predicted,
         "score": None if case.score is None else round(case.score, 4),
         "scores": {name: round(score, 4) for name, score in case.scores.items()},
-        **({"note": case.note} if case.note else {}),
+        **{name: getattr(case, name) for name in ("source", "plane", "note") if getattr(case, name)},
     }
 
 
@@ -161,7 +165,7 @@ def table(figures: Mapping[str, Any]) -> str:
     lines = [f"{'LABEL':<8}{'N':>5}  {'SENSITIVITY':<22}SPECIFICITY"]
     for key, entry in figures["labels"].items():
         if entry["n"]:
-            sensitivity, specificity = _percent(entry["sensitivity"]), _percent(entry["specificity"])
+            sensitivity, specificity = percent(entry["sensitivity"]), percent(entry["specificity"])
             lines.append(f"{labels.display(key):<8}{entry['n']:>5}  {sensitivity:<22}{specificity}")
     lines.append("")
     for name, text in (
@@ -170,9 +174,7 @@ def table(figures: Mapping[str, Any]) -> str:
         ("refusal_of_other", "refusal of other"),
     ):
         if figures[name]["n"]:
-            lines.append(
-                f"{text}: {_percent(figures[name])}, {figures[name]['hits']} of {figures[name]['n']}"
-            )
+            lines.append(f"{text}: {percent(figures[name])}, {figures[name]['hits']} of {figures[name]['n']}")
     refined = figures["t1w_against_t1ce"]
     if refined["auc"] is not None:
         lines.append(
@@ -188,7 +190,8 @@ def table(figures: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _percent(entry: Mapping[str, Any]) -> str:
+def percent(entry: Mapping[str, Any]) -> str:
+    """`20.0 % [3.6, 62.4]`, or a dash where there was nothing to count."""
     if entry["value"] is None:
         return "-"
     low, high = entry["ci95"]

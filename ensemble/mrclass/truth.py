@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mrclass import __version__, labels
+from mrclass import __version__, curves, labels
 from mrclass.balance import FILES
 from mrclass.errors import UsageError
 from mrclass.evaluate import UNREADABLE, Case, measure
@@ -253,6 +253,7 @@ def figures_of(compared: Compared, data: str) -> dict[str, Any]:
         "data": data,
         "unit": "volume",
         **measure(compared.cases),
+        **curves.measure(compared.cases, compared.members),
         "missing": compared.missing,
         "rows_without_truth": compared.strangers,
         "made_by": compared.made_by,
