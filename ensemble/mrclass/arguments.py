@@ -99,7 +99,9 @@ def parser() -> argparse.ArgumentParser:
     one = command(
         "evaluate",
         "compare a run with known labels",
-        epilog="example:\n  mrclass evaluate OUT --truth truth.csv --data simulated -o figures.json",
+        epilog="example:\n"
+        "  mrclass evaluate OUT --truth truth.csv --data real -o figures.json --page FIGURES\n\n"
+        "A file of the CSV stands for its series, a folder for all series in it.",
     )
     one.add_argument("run_folder", type=Path, metavar="OUT", help="folder of a run")
     one.add_argument(
@@ -107,6 +109,9 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--data", required=True, choices=("real", "simulated"), help="what the images are")
     one.add_argument("-o", "--output", type=Path, metavar="JSON", help="write the figures there")
+    one.add_argument(
+        "--page", type=Path, metavar="FOLDER", help="write evaluate.html and its figures as PNG there"
+    )
     one.add_argument(
         "--root", type=Path, help="folder the CSV's files are relative to (default: where the CSV is)"
     )

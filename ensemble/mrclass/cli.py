@@ -172,13 +172,23 @@ def _evaluate(options: argparse.Namespace) -> int:
         _pairs("--where", options.where),
         {name.lower(): truth.stands_for(label) for name, label in _pairs("--map", options.map).items()},
     )
-    figures = truth.evaluate(options.run_folder, known, options.data, options.command_line)
+    compared = truth.compare(options.run_folder, known, options.command_line)
+    figures = truth.figures_of(compared, options.data)
     print(evaluate.table(figures))
+    sys.stdout.flush()
     if figures["missing"]:
         _say(f"{len(figures['missing'])} files of {options.truth} are not in {options.run_folder}.")
     if options.output is not None:
         truth.write(figures, options.output)
         _say(f"Figures: {options.output}")
+    if options.page is not None:
+        from mrclass.progress import bar
+        from mrclass.report import evaluate_page
+
+        thumbnails = [case.pictures for case in evaluate.wrong(compared.cases)]
+        with bar("figures") as progress:
+            page = evaluate_page.write(options.page, figures, options.run_folder, thumbnails, progress)
+        _say(f"Page: {page}")
     return DONE
 
 

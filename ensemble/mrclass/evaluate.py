@@ -75,8 +75,13 @@ def measure(cases: Sequence[Case]) -> dict[str, Any]:
         "planes": _grouped(cases, "plane"),
         "conflicts": sum(len(case.candidates) > 1 for case in cases),
         "unreadable": sum(case.predicted == UNREADABLE for case in cases),
-        "errors": [_error(case) for case in cases if case.predicted != case.truth],
+        "errors": [_error(case) for case in wrong(cases)],
     }
+
+
+def wrong(cases: Sequence[Case]) -> list[Case]:
+    """Cases that were not named as they are, in their order: that of `errors`."""
+    return [case for case in cases if case.predicted != case.truth]
 
 
 def accuracy(cases: Sequence[Case]) -> dict[str, Any]:
@@ -153,6 +158,7 @@ def _error(case: Case) -> dict[str, Any]:
         "predicted": case.predicted,
         "score": None if case.score is None else round(case.score, 4),
         "scores": {name: round(score, 4) for name, score in case.scores.items()},
+        **({"candidates": list(case.candidates)} if len(case.candidates) > 1 else {}),
         **{name: getattr(case, name) for name in ("source", "plane", "note") if getattr(case, name)},
     }
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from mrclass import labels
 from mrclass.audit import ABSENT, DENIED, NAMED, TAGS, Audit, Finding, Pattern, Proposal, proposals
-from mrclass.report import shell, thumbnails
+from mrclass.report import shell
 from mrclass.report.audit_tables import percent, shown_by
 from mrclass.report.card import LONGEST_PATH, chip, verdict_mark
+from mrclass.report.embedded import Pictures
 from mrclass.report.files import replace_text
 from mrclass.report.series import title
 from mrclass.report.tables import closest
@@ -42,7 +42,7 @@ def page(found: Audit, figures: Mapping[str, Any], folder: Path) -> str:
         figures: `audit.measure` of it, and `made_by`.
         folder: the run's folder, where the rows' thumbnails lie.
     """
-    pictures = _Pictures(folder)
+    pictures = Pictures(folder, PICTURES)
     sections = [
         _labels(found, figures),
         _patterns(found, figures, pictures),
@@ -60,29 +60,6 @@ def page(found: Audit, figures: Mapping[str, Any], folder: Path) -> str:
     )
     style = shell.asset("page.css") + shell.asset("audit.css")
     return shell.document("MR-Class header audit", style, body, "data:", footer)
-
-
-class _Pictures:
-    """Pictures of rows as elements that hold them, until the page has its fill."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.left = folder, PICTURES
-
-    def of(self, row: Mapping[str, Any]) -> str:
-        for name in row["thumbnails"]:
-            path = self.folder / str(name)
-            pixels = thumbnails.size(path)
-            if pixels is None or not self.left:
-                continue
-            self.left -= 1
-            data = base64.b64encode(path.read_bytes()).decode("ascii")
-            kind = "png" if path.suffix == ".png" else "webp"
-            seen = ", ".join(word for word in (title(row), clean(row["acquisition_plane"])) if word)
-            return (
-                f'<p class="strip"><img src="data:image/{kind};base64,{data}" width="{pixels[0]}"'
-                f' height="{pixels[1]}" alt="Middle slices of {escape(seen)}"></p>'
-            )
-        return '<p class="strip empty">no picture</p>'
 
 
 def _head(figures: Mapping[str, Any]) -> str:
@@ -141,7 +118,7 @@ def _cells(entry: Mapping[str, Any]) -> str:
     return f'{cells}<td class="words"><span class="split" aria-hidden="true">{parts}</span></td>'
 
 
-def _patterns(found: Audit, figures: Mapping[str, Any], pictures: _Pictures) -> str:
+def _patterns(found: Audit, figures: Mapping[str, Any], pictures: Pictures) -> str:
     described = figures["descriptions"]
     lead = (
         f"{described['distinct']} different descriptions, {described['misleading']['hits']} of them"
@@ -158,7 +135,7 @@ def _patterns(found: Audit, figures: Mapping[str, Any], pictures: _Pictures) -> 
     )
 
 
-def _pattern(pattern: Pattern, total: int, word: str, pictures: _Pictures) -> str:
+def _pattern(pattern: Pattern, total: int, word: str, pictures: Pictures) -> str:
     count = len(pattern.findings)
     listed = pattern.descriptions
     said = ", ".join(
@@ -173,14 +150,14 @@ def _pattern(pattern: Pattern, total: int, word: str, pictures: _Pictures) -> st
     )
 
 
-def _cards(findings: Sequence[Finding], pictures: _Pictures) -> str:
+def _cards(findings: Sequence[Finding], pictures: Pictures) -> str:
     shown = "".join(_card(one, pictures) for one in findings[:PER_PATTERN])
     more = len(findings) - PER_PATTERN
     rest = f"<p>and {more} more, all in audit-series.csv.</p>" if more > 0 else ""
     return f'<div class="cards">{shown}</div>{rest}'
 
 
-def _card(finding: Finding, pictures: _Pictures) -> str:
+def _card(finding: Finding, pictures: Pictures) -> str:
     row = finding.row
     facts = [f"{finding.n_volumes} volumes"] if finding.n_volumes > 1 else []
     facts += [escape(row[key]) for key in ("volume_note", "acquisition_plane") if clean(row[key])]
@@ -209,7 +186,7 @@ def _score(row: Mapping[str, Any]) -> str:
     )
 
 
-def _agent(found: Audit, figures: Mapping[str, Any], pictures: _Pictures) -> str:
+def _agent(found: Audit, figures: Mapping[str, Any], pictures: Pictures) -> str:
     head = "".join(f"<th scope=col>{tag}</th>" for tag in TAGS)
     lines = "".join(
         f"<tr><th scope=row>{chip(key)}</th><td>{entry['n']}</td>"
@@ -240,7 +217,7 @@ def _agent(found: Audit, figures: Mapping[str, Any], pictures: _Pictures) -> str
     )
 
 
-def _gaps(made: Sequence[Proposal], pictures: _Pictures) -> str:
+def _gaps(made: Sequence[Proposal], pictures: Pictures) -> str:
     lines = "".join(_gap_lines(made, pictures))
     table = (
         '<div class="wide"><table class="grid"><thead><tr><th scope=col class="words">series</th>'
@@ -257,7 +234,7 @@ def _gaps(made: Sequence[Proposal], pictures: _Pictures) -> str:
     )
 
 
-def _gap_lines(made: Iterable[Proposal], pictures: _Pictures) -> Iterator[str]:
+def _gap_lines(made: Iterable[Proposal], pictures: Pictures) -> Iterator[str]:
     for one in made:
         row = one.row
         proposed = f"<b>{escape(one.text)}</b>" if one.text else "none"

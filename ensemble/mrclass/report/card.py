@@ -83,7 +83,7 @@ def _volume(row: Row, name: str, members: Sequence[str], run: Mapping[str, Any],
     limits = thresholds(row, run)
     return (
         f'<div class="volume">{_picture(row, name, folder)}<div class="finding">{_finding(row, limits)}</div>'
-        f"{_bars(row, members, limits)}{_details(row, members, limits)}</div>"
+        f"{bars(row, members, limits)}{_details(row, members, limits)}</div>"
     )
 
 
@@ -154,7 +154,14 @@ def _verdict(row: Row, label: str) -> str:
     return shown
 
 
-def _bars(row: Row, members: Sequence[str], limits: Mapping[str, float]) -> str:
+def bars(row: Row, members: Sequence[str], limits: Mapping[str, float]) -> str:
+    """The scores of all members as bars, each with a tick at its threshold.
+
+    Args:
+        row: asked for scores, candidates and label.
+        members: labels of the members that have a bar, beside those of the row's scores.
+        limits: threshold of each.
+    """
     scores: Mapping[str, Any] = row.get("scores") or {}
     candidates = set(row.get("candidates") or ())
     label = row.get("label")
