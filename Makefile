@@ -11,10 +11,11 @@
 #   make balance   files in = files in volumes + files explained, of the demo and of public DICOM (shared data) -> results/balance.json
 #   make header    header labels beside BidsGuess and dcm-classifier (needs the shared data) -> results/header.json
 #   make bundles   render the six bundles from template/
-#   make thresholds  choose the bundles' thresholds on real (needs the shared data) and simulated volumes -> results/thresholds.json
+#   make thresholds  choose the bundles' thresholds on real (needs the shared data) and simulated volumes -> results/thresholds.json, cards
 #   make exports   bundles to TorchScript and ONNX, scores compared with PyTorch's -> results/exports.json
 #   make label     serve the bundles in MONAI Label on 127.0.0.1; STUDIES=FOLDER, by default the demo export
-#   make validate  figures on real validation volumes (needs the shared data) and simulated ones -> results/validation*.json
+#   make validate  figures on real validation volumes (needs the shared data) and simulated ones -> results/validation*.json, cards;
+#                  pages of figures in runs/validation/figures and runs/validation-simulated/figures
 
 PYTHON ?= python3
 VENV := .venv
@@ -122,7 +123,7 @@ bundles: $(STAMP)
 
 # Simulated subjects other than those of `make validate`, whose figures then are of volumes nothing was chosen on.
 thresholds: $(STAMP)
-	rm -rf runs/choice runs/choice-simulated
+	rm -rf runs/choice runs/choice-simulated runs/choice-phantom
 	$(BIN)/mrclass phantom runs/choice-phantom --subjects 3 --seed 9100
 	$(BIN)/mrclass classify $(DATA)/volumes/validation -o runs/choice --bundles bundles $(ALLOW_UNREADABLE)
 	$(BIN)/mrclass classify runs/choice-phantom -o runs/choice-simulated --bundles bundles $(ALLOW_UNREADABLE)
@@ -139,12 +140,14 @@ validate: $(STAMP)
 	rm -rf runs/validation
 	$(BIN)/mrclass classify $(DATA)/volumes/validation -o runs/validation --bundles bundles $(ALLOW_UNREADABLE)
 	$(BIN)/mrclass evaluate runs/validation --truth $(DATA)/volumes/catalog.csv --where role=validation \
-		--data real -o results/validation.json
-	rm -rf runs/validation-simulated
+		--data real -o results/validation.json --page runs/validation/figures
+	rm -rf runs/validation-simulated runs/phantom
 	$(BIN)/mrclass phantom runs/phantom --subjects 2 --seed 9000
 	$(BIN)/mrclass classify runs/phantom -o runs/validation-simulated --bundles bundles $(ALLOW_UNREADABLE)
 	$(BIN)/mrclass evaluate runs/validation-simulated --truth runs/phantom/truth.csv --data simulated \
-		-o results/validation-simulated.json
+		-o results/validation-simulated.json --page runs/validation-simulated/figures
+	$(BIN)/python template/failures.py runs/validation-simulated runs/phantom/truth.csv
+	$(BIN)/python template/render.py --write
 
 clean:
 	rm -rf $(VENV) $(LABEL) $(PEER) build dist demo runs

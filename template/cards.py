@@ -17,6 +17,8 @@ from typing import Any
 # The package need not be installed: the label table imports nothing.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ensemble"))
 
+import curves  # noqa: E402
+import failures  # noqa: E402
 from blocks import BLOCKS  # noqa: E402
 from markup import interval, table  # noqa: E402
 from mrclass.labels import display  # noqa: E402
@@ -37,11 +39,13 @@ class Results:
         validations: figures of `mrclass evaluate`, real data first, each with `data` real or simulated and
             `file`.
         training: what the weights were trained on; empty where it was not recorded.
+        thresholds: what `mrclass calibrate` chose; empty where it did not.
         others: what the blocks of `blocks` are made of, by name.
     """
 
     validations: Sequence[Mapping[str, Any]] = ()
     training: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Mapping[str, Any] = field(default_factory=dict)
     others: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -56,10 +60,14 @@ class Results:
                 else [part for part in content.values() if isinstance(part, dict)]
             )
             found += [{**part, "file": path.name} for part in parts if "data" in part]
-        training = folder / "training.json"
+        training, thresholds = (
+            json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+            for path in (folder / "training.json", folder / "thresholds.json")
+        )
         return cls(
             sorted(found, key=lambda part: (part["data"] != "real", part["file"])),
-            json.loads(training.read_text(encoding="utf-8")) if training.is_file() else {},
+            training,
+            thresholds,
             {
                 name: json.loads((folder / f"{name}.json").read_text(encoding="utf-8"))
                 for name in BLOCKS
@@ -197,8 +205,10 @@ def training_text(row: Mapping[str, Any], results: Results) -> str:
     return " ".join(words) + "\n\n" + table(["source", "licence", "data", "volumes"], rows)
 
 
-def card(text: str, row: Mapping[str, Any], metadata: Mapping[str, Any], results: Results) -> str:
-    """docs/README.md of a bundle.
+def card(
+    text: str, row: Mapping[str, Any], metadata: Mapping[str, Any], results: Results, bundle: Path
+) -> str:
+    """docs/README.md of a bundle, whose folder may hold a picture of its failures.
 
     Raises:
         CardError: the template has a placeholder that nothing fills.
@@ -223,7 +233,8 @@ def card(text: str, row: Mapping[str, Any], metadata: Mapping[str, Any], results
         "version": metadata["version"],
         "weights": f"sha256 `{digest}`" if digest else "**none yet: this bundle has no models/model.pt**",
         "validation": validation_text(row, digest, results),
-        "failures": failures_text(row, digest, results),
+        "threshold_choice": curves.text(row, digest, results.thresholds),
+        "failures": failures_text(row, digest, results) + failures.text(bundle, digest),
         "training": training_text(row, results),
         "references": "\n".join(f"- {reference}" for reference in metadata["references"]),
     }

@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import cards
+import curves
+import failures
 
 TEMPLATE = Path(__file__).resolve().parent
 ROOT = TEMPLATE.parent
@@ -110,7 +112,10 @@ def render(
     files = {f"configs/{name}": dump(config) for name, config in configs.items()}
     files["configs/logging.conf"] = (template / "configs" / "logging.conf").read_bytes()
     text = (template / "docs" / "README.md").read_text(encoding="utf-8")
-    files["docs/README.md"] = cards.card(text, row, metadata, results).encode()
+    files["docs/README.md"] = cards.card(text, row, metadata, results, bundle).encode()
+    choice = curves.choice_of(row, digest, results.thresholds)
+    if choice and "curve" in choice:
+        files[f"docs/{curves.SVG}"] = curves.svg(row, choice).encode()
     files["docs/data_license.txt"] = cards.data_license(
         (template / "docs" / "data_license.txt").read_text(encoding="utf-8"), results
     ).encode()
@@ -138,15 +143,32 @@ def wanted(root: Path = ROOT) -> dict[Path, bytes]:
 
 
 def strangers(files: Mapping[Path, bytes], root: Path = ROOT) -> list[Path]:
-    """Files in bundles/ that rendering does not know, models/ and eval/ aside."""
+    """Files in bundles/ that rendering does not know, models/, eval/ and pictures of failures aside."""
+    known = {*files, *outdated(files, root)}
     found = [
-        path for path in sorted((root / "bundles").glob("*/**/*")) if path.is_file() and path not in files
+        path for path in sorted((root / "bundles").glob("*/**/*")) if path.is_file() and path not in known
     ]
     return [
         path
         for path in found
-        if path.relative_to(root / "bundles").parts[1] not in LEFT_ALONE and "__pycache__" not in path.parts
+        if path.relative_to(root / "bundles").parts[1] not in LEFT_ALONE
+        and "__pycache__" not in path.parts
+        and not path.match(failures.PNG)
     ]
+
+
+def outdated(files: Mapping[Path, bytes], root: Path = ROOT) -> list[Path]:
+    """Pictures of cards that are of other weights than the bundle's; `make validate` draws the failures."""
+    found = []
+    for bundle in sorted((root / "bundles").glob("*")):
+        curve, weights = bundle / "docs" / curves.SVG, bundle / "models" / "model.pt"
+        if curve.is_file() and curve not in files:
+            found.append(curve)
+        if failures.stale(
+            bundle, hashlib.sha256(weights.read_bytes()).hexdigest() if weights.is_file() else ""
+        ):
+            found.append(bundle / failures.PNG)
+    return found
 
 
 def check(root: Path = ROOT) -> list[str]:
@@ -158,6 +180,7 @@ def check(root: Path = ROOT) -> list[str]:
             lines.append(f"{path.relative_to(root)} is missing")
         elif path.read_bytes() != content:
             lines.append(f"{path.relative_to(root)} differs from what template/ renders")
+    lines += [f"{path.relative_to(root)} is not of the weights beside it" for path in outdated(files, root)]
     return lines + [
         f"{path.relative_to(root)} is not rendered; remove it or add it to template/"
         for path in strangers(files, root)
@@ -165,9 +188,12 @@ def check(root: Path = ROOT) -> list[str]:
 
 
 def write(root: Path = ROOT) -> list[Path]:
-    """Writes what differs; the paths written."""
-    changed = []
-    for path, content in wanted(root).items():
+    """Writes what differs, and removes pictures of other weights; the paths written or removed."""
+    files = wanted(root)
+    changed = outdated(files, root)
+    for path in changed:
+        path.unlink()
+    for path, content in files.items():
         if not path.is_file() or path.read_bytes() != content:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)

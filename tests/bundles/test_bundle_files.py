@@ -20,6 +20,7 @@ FILES = (
     "docs/README.md",
     "docs/data_license.txt",
 )
+PICTURES = {"docs/threshold.svg", "docs/failures.png"}  # of a card; each is there once it was measured
 # The keys that the schema of 2024-07-25 requires.
 REQUIRED = [
     "schema",
@@ -57,7 +58,7 @@ def test_a_bundle_holds_these_files_and_no_code(name: str) -> None:
     folder = BUNDLES / name
     held = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     held = {path for path in held if path.partition("/")[0] not in ("models", "eval")}
-    assert held == set(FILES)
+    assert held - PICTURES == set(FILES)
 
 
 def test_no_file_of_a_bundle_is_over_the_zoos_limit(name: str) -> None:
