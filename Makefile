@@ -57,7 +57,7 @@ demo-results: $(STAMP)
 	$(BIN)/mrclass phantom runs/demo --demo
 	$(BIN)/mrclass classify runs/demo/export -o runs/demo/out --bundles bundles > runs/demo/table.txt $(ALLOW_UNREADABLE)
 	$(BIN)/mrclass evaluate runs/demo/out --truth runs/demo/truth.csv --where expected_status=done --data simulated \
-		-o runs/demo/figures.json
+		-o runs/demo/figures.json --page runs/demo/figures > runs/demo/evaluation.txt
 	$(BIN)/python template/demo.py runs/demo -o results/demo.json
 	$(BIN)/python template/render.py --write
 

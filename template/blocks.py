@@ -158,6 +158,13 @@ def demo(content: Mapping[str, Any] | None) -> str:
     return f"```\n{printed}\n```\n\n{judged}{mistakes} {lies}"
 
 
+def demo_evaluation(content: Mapping[str, Any] | None) -> str:
+    """What `mrclass evaluate` prints of the demo (`make demo-results`)."""
+    if not content or "evaluation" not in content:
+        return "Not measured yet: `make demo-results` writes it."
+    return "\n".join(["```", *content["evaluation"], "```"])
+
+
 BLOCKS = {
     "scale": scale,
     "audit-demo": audit,

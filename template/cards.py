@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ensemble"))
 
 import curves  # noqa: E402
 import failures  # noqa: E402
-from blocks import BLOCKS  # noqa: E402
+from blocks import BLOCKS, demo_evaluation  # noqa: E402
 from markup import interval, table  # noqa: E402
 from mrclass.labels import display  # noqa: E402
 
@@ -259,7 +259,11 @@ def fill_blocks(text: str, results: Results) -> str:
     Raises:
         CardError: a block has a name nobody renders.
     """
-    blocks: dict[str, Callable[[Results], str]] = {"validation": _summary, "training": _training_summary}
+    blocks: dict[str, Callable[[Results], str]] = {
+        "validation": _summary,
+        "training": _training_summary,
+        "demo-evaluation": lambda found: demo_evaluation(found.others.get("demo")),
+    }
     for name, render in BLOCKS.items():
         blocks[name] = lambda found, name=name, render=render: render(found.others.get(name))  # type: ignore[misc]
 

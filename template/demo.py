@@ -2,8 +2,8 @@
 
     python3 template/demo.py FOLDER -o results/demo.json
 
-Reads FOLDER/table.txt (what `mrclass classify` printed) and FOLDER/figures.json (what `mrclass evaluate` made
-of the same run, with FOLDER/truth.csv). Standard library only.
+Reads FOLDER/table.txt (what `mrclass classify` printed), FOLDER/evaluation.txt and FOLDER/figures.json (what
+`mrclass evaluate` printed and made of the same run, with FOLDER/truth.csv). Standard library only.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ from pathlib import Path
 
 
 def record(folder: Path) -> dict[str, object]:
-    """The table's lines, the counts of right volumes, the errors, and the lies told."""
+    """Lines of table and evaluation, the counts of right volumes, the errors, and the lies told."""
     figures = json.loads((folder / "figures.json").read_text(encoding="utf-8"))
     with (folder / "truth.csv").open(encoding="utf-8", newline="") as file:
         lies = [row["lie"] for row in csv.DictReader(file) if row.get("lie")]
     return {
         "table": (folder / "table.txt").read_text(encoding="utf-8").rstrip().splitlines(),
+        "evaluation": (folder / "evaluation.txt").read_text(encoding="utf-8").rstrip().splitlines(),
         "accuracy": figures["accuracy"],
         "errors": figures["errors"],
         "lies": lies,

@@ -108,9 +108,12 @@ def test_the_demo_is_quoted_with_what_is_wrong_in_it(tmp_path: Path) -> None:
     figures = {"accuracy": {"hits": 1, "n": 2}, "errors": [error]}
     (run / "figures.json").write_text(json.dumps(figures))
     (run / "table.txt").write_text("SERIES  LABEL\nt2  T2w\n\n1 series\n")
+    (run / "evaluation.txt").write_text("LABEL  N\nT2w    2\n")
     (run / "truth.csv").write_text("file,lie\na,\nb,a T2w called T1\n")
     (tmp_path / "demo.json").write_text(json.dumps(demo.record(run)))
     text = cards.fill_blocks(BLOCK.replace("scale", "demo"), cards.Results.read(tmp_path))
     assert "```\nSERIES  LABEL\nt2  T2w\n\n1 series\n```" in text
     assert "1 of 2 volumes are right; wrong: `SE000006` shows adc and was taken for t2w." in text
     assert "1 headers lie on purpose: a T2w called T1." in text
+    printed = cards.fill_blocks(BLOCK.replace("scale", "demo-evaluation"), cards.Results.read(tmp_path))
+    assert "```\nLABEL  N\nT2w    2\n```" in printed

@@ -163,6 +163,9 @@ def test_a_run_is_compared_with_its_truth(
     assert "accuracy: 50.0 %" in out
     assert err.splitlines()[0].startswith("1 files of")
     assert json.loads((tmp_path / "x.json").read_text())["data"] == "simulated"
+    assert cli.main([*arguments, "--map", "MRA=other", "--page", str(tmp_path / "figures")]) == 0
+    assert "evaluate.html" in capsys.readouterr().err
+    assert {path.suffix for path in (tmp_path / "figures").iterdir()} == {".html", ".png"}
     assert cli.main([*arguments, "--map", "MRA=angio"]) == 2
     assert cli.main([*arguments, "--map", "MRA"]) == 2
 

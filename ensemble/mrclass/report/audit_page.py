@@ -10,11 +10,10 @@ from mrclass import labels
 from mrclass.audit import ABSENT, DENIED, NAMED, TAGS, Audit, Finding, Pattern, Proposal, proposals
 from mrclass.report import shell
 from mrclass.report.audit_tables import percent, shown_by
-from mrclass.report.card import LONGEST_PATH, chip, verdict_mark
+from mrclass.report.card import LONGEST_PATH, answer_score, chip, verdict_mark
 from mrclass.report.embedded import Pictures
 from mrclass.report.files import replace_text
 from mrclass.report.series import title
-from mrclass.report.tables import closest
 from mrclass.report.text import clean, escape, score
 
 PER_PATTERN = 24  # series shown of one pattern
@@ -168,21 +167,10 @@ def _card(finding: Finding, pictures: Pictures) -> str:
     return (
         f'<article class="small">{pictures.of(row)}<h3><bdi>{escape(title(row), 120) or "unnamed"}</bdi></h3>'
         f'<p class="verdict">{verdict_mark(finding.verdict)} {chip(finding.label)}'
-        f" {_score(row)} {conflict}</p>"
+        f" {answer_score(row)} {conflict}</p>"
         f'<p class="tag">{" · ".join(facts)}</p>'
         + (f'<ul class="evidence">{evidence}</ul>' if evidence else "")
         + f'<p class="path"><bdi>{escape(row["source"], LONGEST_PATH)}</bdi></p></article>'
-    )
-
-
-def _score(row: Mapping[str, Any]) -> str:
-    """The score; that of `other` belongs to the member that came closest, so that one is named."""
-    nearest = closest(row) if row["label"] == labels.OTHER else None
-    shown = f"<b>{score(row['score'])}</b>"
-    return (
-        f'<span class="closest">closest: {escape(labels.display(nearest))} {shown}</span>'
-        if nearest
-        else shown
     )
 
 

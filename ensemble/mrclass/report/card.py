@@ -73,6 +73,17 @@ def verdict_mark(verdict: str) -> str:
     return f'<b class="mark {kind}"><span aria-hidden="true">{symbol}</span> {escape(verdict)}</b>'
 
 
+def answer_score(row: Mapping[str, Any]) -> str:
+    """The score; that of `other` belongs to the member that came closest, so that one is named."""
+    nearest = closest(row) if row["label"] == labels.OTHER else None
+    shown = f"<b>{score(row['score'])}</b>"
+    return (
+        f'<span class="closest">closest: {escape(labels.display(nearest))} {shown}</span>'
+        if nearest
+        else shown
+    )
+
+
 def _volume(row: Row, name: str, members: Sequence[str], run: Mapping[str, Any], folder: Path) -> str:
     status = str(row.get("status") or DONE)
     if status != DONE:

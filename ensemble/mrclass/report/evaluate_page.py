@@ -13,7 +13,7 @@ from typing import Any
 from mrclass.evaluate import percent
 from mrclass.report import evaluate_sections as sections
 from mrclass.report import pictures, shell
-from mrclass.report.card import LONGEST_PATH, bars, chip
+from mrclass.report.card import LONGEST_PATH, answer_score, bars, chip
 from mrclass.report.embedded import Pictures
 from mrclass.report.files import replace_bytes, replace_text
 from mrclass.report.ink import DARK, LIGHT
@@ -166,7 +166,7 @@ def _error(
     return (
         f'<article class="small">{held.of(row)}<h3><bdi>{escape(error["file"], LONGEST_PATH)}</bdi></h3>'
         f'<p class="verdict">{chip(error["truth"])} taken for {chip(error["predicted"])}'
-        f" <b>{score(error['score'])}</b></p>"
+        f" {answer_score(row)}</p>"
         f'<p class="tag">{" · ".join(facts)}</p>{shown}</article>'
     )
 

@@ -123,7 +123,7 @@ def per_group(figures: Mapping[str, Any]) -> str:
         if entries:
             rows = [[escape(name, 120), str(entry["n"]), _share(entry)] for name, entry in entries.items()]
             rest = figures["n"] - sum(entry["n"] for entry in entries.values())
-            left = f"{rest} volumes have none." if rest else ""
+            left = f"{rest} {'volume has' if rest == 1 else 'volumes have'} none." if rest else ""
             shown.append(table([word, "volumes", "accuracy"], rows, left))
     return "".join(shown)
 
