@@ -139,7 +139,7 @@ def test_nothing_from_a_truth_or_a_header_becomes_markup(tmp_path: Path) -> None
 
 
 def test_a_hostile_name_is_drawn_as_it_is(tmp_path: Path) -> None:
-    cases = [replace(case, source="$\\frac{$ " + HOSTILE) for case in CASES]
+    cases = [replace(case, source="$\\frac{$ 東京 " + HOSTILE) for case in CASES]
     assert pictures.draw("groups", figures_of(cases)).startswith(b"\x89PNG")
 
 

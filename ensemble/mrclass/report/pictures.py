@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import math
+import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -27,9 +28,11 @@ def draw(name: str, figures: Mapping[str, Any], ink: Ink = LIGHT) -> bytes:
         figures: of `truth.evaluate`.
         ink: colours.
     """
-    with matplotlib_in(ink) as figure_class:
+    with matplotlib_in(ink) as figure_class, warnings.catch_warnings():
         figure = FIGURES[name](figures, ink, figure_class)
         buffer = io.BytesIO()
+        # a name in a script that the font lacks is drawn as boxes; the tables of the page have it whole
+        warnings.filterwarnings("ignore", "Glyph .* missing from font", UserWarning)
         figure.savefig(buffer, format="png", dpi=DPI, metadata={"Software": None})
     return buffer.getvalue()
 
