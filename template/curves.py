@@ -71,7 +71,8 @@ def text(row: Mapping[str, Any], digest: str, thresholds: Mapping[str, Any]) -> 
             " ".join(words),
             table(["threshold", "sensitivity", "specificity"], rows),
             f"![Sensitivity and specificity of {row['name']} against its threshold]({SVG})",
-            "Real and simulated volumes weigh the same; a threshold counts only where most slices vote for "
+            ("" if choice.get("kept") else "Grey: the best range on all of these volumes. ")
+            + "Real and simulated volumes weigh the same; a threshold counts only where most slices vote for "
             "the label (`results/thresholds.json`, `docs/decisions/0005-thresholds.md` of the project).",
         ]
     )
