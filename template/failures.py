@@ -93,7 +93,7 @@ def wrong(label: str, threshold: float, cases: Sequence[Case]) -> tuple[list[tup
     for case in asked:
         claims = case.predicted == label if label == REFINEMENT else label in case.candidates
         if claims != (case.truth in targets):
-            said = f"taken for {display(label)}" if claims else f"not taken for {display(label)}"
+            said = f"taken for {display(label)}" if claims else "refused"
             found.append((case, f"{said}: {case.scores[label]:.2f}"))
     found.sort(key=lambda one: (-abs(one[0].scores[label] - threshold), one[0].file))
     return found, len(asked)

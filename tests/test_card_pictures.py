@@ -141,9 +141,9 @@ def test_the_failures_of_a_member_are_its_own_furthest_from_right_first() -> Non
     ]  # fmt: skip
     found, asked = failures.wrong("swi", 0.9, cases)
     assert [(one.file, said) for one, said in found] == [
-        ("lost", "not taken for SWI: 0.10"),
+        ("lost", "refused: 0.10"),
         ("far", "taken for SWI: 0.99"),
-        ("near", "not taken for SWI: 0.85"),
+        ("near", "refused: 0.85"),
     ]  # fmt: skip
     assert asked == 5
 

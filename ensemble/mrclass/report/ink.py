@@ -5,6 +5,7 @@ The two hues are those of Okabe and Ito, which colour-blind readers tell apart.
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ def matplotlib_in(ink: Ink) -> Iterator[Any]:
     with tempfile.TemporaryDirectory() as folder:
         kept = os.environ.get("MPLCONFIGDIR")
         os.environ.setdefault("MPLCONFIGDIR", folder)
+        logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it tells that it lists fonts
         try:
             import matplotlib
             from matplotlib.figure import Figure

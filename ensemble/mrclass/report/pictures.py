@@ -240,7 +240,7 @@ def _refusal(figures: Mapping[str, Any], ink: Ink, figure_class: Any) -> Any:
     _percent_ticks(axes.xaxis)
     _percent_ticks(axes.yaxis)
     axes.grid()
-    axes.legend(loc="lower right")
+    figure.legend(loc="outside upper right", ncols=4)
     return figure
 
 
