@@ -48,12 +48,12 @@ OTHER = {
 OUTSIDE = ("air", "fat", "muscle", "bone", "marrow", "skin", "mucosa", "vitreous", "dura", "disc")
 
 
-def draw_kind(rng: np.random.Generator, shares: dict[str, float]) -> str:
-    """A kind of series, labels by `shares`, kinds of *other* by OTHER."""
+def draw_kind(rng: np.random.Generator, shares: dict[str, float], others: dict[str, float]) -> str:
+    """A kind of series, labels by `shares`, kinds of *other* by `others`."""
     weights = np.array(list(shares.values()))
     label = str(rng.choice(list(shares), p=weights / weights.sum()))
     kinds = [kind for kind, row in KINDS.items() if row.label == label]
-    weights = np.array([OTHER[k] if label == "other" else 0.35 if k == "t1w_flair" else 1.0 for k in kinds])
+    weights = np.array([others[k] if label == "other" else 0.35 if k == "t1w_flair" else 1.0 for k in kinds])
     return str(rng.choice(kinds, p=weights / weights.sum()))
 
 
@@ -123,17 +123,19 @@ def quantise(slab: np.ndarray) -> np.ndarray:
     return np.clip(slab / max(high, 1e-9) * 250, 0, 255).astype(np.uint8)
 
 
-def subject(seed: int, source: str, per_position: int, shares: dict[str, float]) -> dict[str, np.ndarray]:
-    """All slabs of a subject: images uint8 (n, 10, 120, 120) with kind, label, plane as strings."""
+def subject(
+    seed: int, source: str, per_position: int, shares: dict[str, float], others: dict[str, float]
+) -> dict[str, np.ndarray]:
+    """All slabs of a subject: images uint8 (n, 10, 120, 120), kind, label, plane as strings, stripped bool."""
     rng = np.random.default_rng([seed, 31])
     anatomy = make_anatomy(seed, source)
     spine: Anatomy | None = None
-    images, kinds, labels, planes = [], [], [], []
+    images, kinds, labels, planes, stripped = [], [], [], [], []
     for plane in (*PLANES, "axial"):
         tilt = rotation(np.deg2rad(rng.normal(0, (8, 3, 3))))
         sampled = sample(anatomy, plane, draw_position(plane, rng), THIN, 1.0, (PIXELS, PIXELS), PIXEL, tilt)
         for _ in range(per_position):
-            kind = draw_kind(rng, shares)
+            kind = draw_kind(rng, shares, others)
             here = sampled
             if kind == "spine":
                 spine = spine or make_spine(seed)
@@ -145,11 +147,13 @@ def subject(seed: int, source: str, per_position: int, shares: dict[str, float])
             kinds.append(kind)
             labels.append(protocol.label)
             planes.append(plane)
+            stripped.append(strip)
     return {
         "images": np.stack(images),
         "kind": np.array(kinds),
         "label": np.array(labels),
         "plane": np.array(planes),
+        "stripped": np.array(stripped),
     }
 
 
@@ -161,6 +165,7 @@ def main() -> None:
     parser.add_argument("--per-position", type=int, default=16)
     parser.add_argument("--anatomy", nargs="*", default=["mni152"])
     parser.add_argument("--shares", type=json.loads, default={}, help='labels to draw more of: {"adc": 0.25}')
+    parser.add_argument("--others", type=json.loads, default={}, help='kinds of other: {"fa": 4, "noise": 0}')
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -172,7 +177,7 @@ def main() -> None:
             if path.exists():
                 continue
             try:
-                data = subject(unique, source, args.per_position, SHARES | args.shares)
+                data = subject(unique, source, args.per_position, SHARES | args.shares, OTHER | args.others)
             except VolumeError as error:
                 print(f"{source}: left out: {error}", file=sys.stderr, flush=True)
                 break
