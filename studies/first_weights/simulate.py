@@ -2,7 +2,7 @@
 
 Reads skull-stripped T1w volumes named on the command line as further anatomies; writes
 OUT/<anatomy>-<seed>.npz.
-    python studies/first_weights/simulate.py OUT --seeds 0 40 [--anatomy VOLUME.nii.gz ...]
+    python studies/first_weights/simulate.py OUT --seeds 0 40 [--realism 2] [--anatomy VOLUME.nii.gz ...]
 A file that exists is kept, so the command goes on where it stopped.
 """
 
@@ -18,7 +18,8 @@ import torch
 from mrclass.errors import VolumeError
 from mrclass.phantom.acquire import render
 from mrclass.phantom.anatomy import Anatomy, make_anatomy, rotation
-from mrclass.phantom.protocols import KINDS, PLANES, Protocol, random_protocol
+from mrclass.phantom.protocols import KINDS, MORE_KINDS, PLANES, REALISM, Protocol, random_protocol
+from mrclass.phantom.quality import MIDDLE, make_quality
 from mrclass.phantom.sampling import Sampled, sample, slice_profile
 from mrclass.phantom.spine import make_spine
 from mrclass.phantom.tissues import INDEX, tissue_values
@@ -45,6 +46,7 @@ OTHER = {
     "spine": 1.5,
     "noise": 0.2,
 }
+MORE = {"trace": 3, "colour_fa": 1.5, "mip_full": 0.7, "quality": 1.5}  # with --realism 2
 OUTSIDE = ("air", "fat", "muscle", "bone", "marrow", "skin", "mucosa", "vitreous", "dura", "disc")
 
 
@@ -52,7 +54,8 @@ def draw_kind(rng: np.random.Generator, shares: dict[str, float], others: dict[s
     """A kind of series, labels by `shares`, kinds of *other* by `others`."""
     weights = np.array(list(shares.values()))
     label = str(rng.choice(list(shares), p=weights / weights.sum()))
-    kinds = [kind for kind, row in KINDS.items() if row.label == label]
+    table = {**KINDS, **{kind: row for kind, row in MORE_KINDS.items() if kind in others}}
+    kinds = [kind for kind, row in table.items() if row.label == label]
     weights = np.array([others[k] if label == "other" else 0.35 if k == "t1w_flair" else 1.0 for k in kinds])
     return str(rng.choice(kinds, p=weights / weights.sum()))
 
@@ -82,7 +85,7 @@ def slab_of(
     step = max(2.0, protocol.thickness + protocol.gap)
     thickness = max(protocol.thickness, min(2.0, step))
     count = int(np.ceil(20 / step)) + 2
-    if protocol.kind in ("mip", "minip"):
+    if protocol.kind in ("mip", "minip", "mip_full"):
         step, thickness, count = 2.0, 2.0, 20
     middle = (THIN - 1) / 2
     phase = 0.0 if step == 2.0 else float(rng.uniform(-0.5, 0.5)) * step
@@ -124,12 +127,17 @@ def quantise(slab: np.ndarray) -> np.ndarray:
 
 
 def subject(
-    seed: int, source: str, per_position: int, shares: dict[str, float], others: dict[str, float]
+    seed: int,
+    source: str,
+    per_position: int,
+    shares: dict[str, float],
+    others: dict[str, float],
+    realism: int = 1,
 ) -> dict[str, np.ndarray]:
     """All slabs of a subject: images uint8 (n, 10, 120, 120), kind, label, plane as strings, stripped bool."""
     rng = np.random.default_rng([seed, 31])
-    anatomy = make_anatomy(seed, source)
-    spine: Anatomy | None = None
+    anatomy = make_anatomy(seed, source, realism=realism)
+    elsewhere: dict[str, Anatomy] = {}
     images, kinds, labels, planes, stripped = [], [], [], [], []
     for plane in (*PLANES, "axial"):
         tilt = rotation(np.deg2rad(rng.normal(0, (8, 3, 3))))
@@ -138,10 +146,17 @@ def subject(
             kind = draw_kind(rng, shares, others)
             here = sampled
             if kind == "spine":
-                spine = spine or make_spine(seed)
-                here = sample(spine, plane, (0.0, -20.0, -2.0), THIN, 1.0, (PIXELS, PIXELS), PIXEL, tilt)
-            protocol = random_protocol(kind, rng, plane)
-            strip = kind not in ("spine", "noise", "localizer") and rng.random() < 0.45
+                if kind not in elsewhere:
+                    elsewhere[kind] = make_spine(seed)
+                body = elsewhere[kind]
+                here = sample(body, plane, (0.0, -20.0, -2.0), THIN, 1.0, (PIXELS, PIXELS), PIXEL, tilt)
+            elif kind == "quality":
+                if kind not in elsewhere:
+                    elsewhere[kind] = make_quality(seed)
+                body = elsewhere[kind]
+                here = sample(body, plane, MIDDLE, THIN, 1.0, (PIXELS, PIXELS), PIXEL)
+            protocol = random_protocol(kind, rng, plane, realism)
+            strip = kind not in ("spine", "noise", "localizer", "quality") and rng.random() < 0.45
             slab = slab_of(here, protocol, seed, strip, rng)
             images.append(quantise(centred(slab)))
             kinds.append(kind)
@@ -166,10 +181,23 @@ def main() -> None:
     parser.add_argument("--anatomy", nargs="*", default=["mni152"])
     parser.add_argument("--shares", type=json.loads, default={}, help='labels to draw more of: {"adc": 0.25}')
     parser.add_argument("--others", type=json.loads, default={}, help='kinds of other: {"fa": 4, "noise": 0}')
+    parser.add_argument(
+        "--realism", type=int, choices=REALISM, default=1, help="2: docs/realism.md; default 1"
+    )
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    others = OTHER | (MORE if args.realism > 1 else {}) | args.others
     args.out.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "realism": args.realism,
+        "seeds": [*args.seeds],
+        "per_position": args.per_position,
+        "anatomies": len(args.anatomy),
+        "shares": SHARES | args.shares,
+        "others": others,
+    }
+    (args.out / "simulate.json").write_text(json.dumps(settings, indent=1) + "\n")
     for number, source in enumerate(args.anatomy):
         for seed in range(*args.seeds):
             unique = seed * 1000 + number
@@ -177,7 +205,7 @@ def main() -> None:
             if path.exists():
                 continue
             try:
-                data = subject(unique, source, args.per_position, SHARES | args.shares, OTHER | args.others)
+                data = subject(unique, source, args.per_position, SHARES | args.shares, others, args.realism)
             except VolumeError as error:
                 print(f"{source}: left out: {error}", file=sys.stderr, flush=True)
                 break

@@ -18,7 +18,7 @@ from scipy import ndimage
 from mrclass.errors import VolumeError
 from mrclass.phantom.head import BRAIN, ORIGIN, SHAPE, dress, ellipsoid, enlarge
 from mrclass.phantom.tissues import INDEX
-from mrclass.phantom.vessels import add_lesions, add_vessels
+from mrclass.phantom.vessels import add_fine_veins, add_lesions, add_vessels
 
 LESIONS = ("tumour", "stroke", "wm_lesions", "bleed", "cavity")
 _DEEP = {  # MNI mm: centre of the right one, radii
@@ -133,9 +133,11 @@ def _three_tissues(values: np.ndarray, brain: np.ndarray) -> tuple[np.ndarray, n
 
 
 @lru_cache(maxsize=2)
-def _base(source: str) -> tuple[np.ndarray, np.ndarray]:
+def _base(source: str, realism: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """Brain mask (bool, SHAPE) and soft maps (uint8, (3, *SHAPE)) of 'mni152' or of a stripped T1w volume."""
     grey, white, brain = _mni_maps() if source == "mni152" else _volume_maps(Path(source))
+    if realism > 1:
+        return _steep(grey, white, brain, averaged=source == "mni152")
     brain = ndimage.binary_closing(np.pad(brain, 6), iterations=5)[6:-6, 6:-6, 6:-6]
     # probabilities are blurred over subjects, classes by partial volume: both make sulci too wide
     csf = np.clip((1 - grey - white - 0.3) / 0.6, 0, 1) * brain
@@ -145,11 +147,37 @@ def _base(source: str) -> tuple[np.ndarray, np.ndarray]:
     return brain, soft
 
 
+def _steep(
+    grey: np.ndarray, white: np.ndarray, brain: np.ndarray, averaged: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Brain mask and soft maps of realism 2: narrow sulci, a cortex without a rim of CSF; as `_base`.
+
+    Args:
+        grey, white: float32, SHAPE, 0..1.
+        brain: bool, SHAPE.
+        averaged: the maps are means over subjects, which blur the sulci; they are sharpened first.
+    """
+    csf = (1 - grey - white) * brain
+    if averaged:
+        csf = csf + 2.5 * (csf - ndimage.gaussian_filter(csf, 2.5))
+    csf = np.clip((csf - (0.36 if averaged else 0.5)) / 0.35, 0, 1)
+    tissue = np.pad(brain & (csf < 0.6), 8)
+    hull = ndimage.binary_closing(tissue[::2, ::2, ::2], iterations=3)
+    hull = ndimage.binary_fill_holes(hull)
+    hull = np.kron(hull, np.ones((2, 2, 2), dtype=bool))[tuple(slice(0, n) for n in tissue.shape)]
+    brain = (hull | tissue)[8:-8, 8:-8, 8:-8]
+    csf = np.where(grey + white > 0.05, csf, 1.0) * brain
+    white = white * brain * (1 - csf)
+    soft = np.stack([csf, np.clip(brain - csf - white, 0, 1), white])
+    return brain, np.round(255 * soft / np.maximum(soft.sum(0), 1e-3)).astype(np.uint8)
+
+
 def make_anatomy(
     seed: int,
     source: str = "mni152",
     lesions: Sequence[str] | None = None,
     stripped: bool = False,
+    realism: int = 1,
 ) -> Anatomy:
     """One subject of the simulator; the same arguments give the same subject.
 
@@ -158,15 +186,19 @@ def make_anatomy(
         source: "mni152", or the path of a skull-stripped T1w NIfTI volume.
         lesions: kinds from LESIONS; None draws them (about half of the subjects are healthy).
         stripped: remove everything outside the brain and its CSF.
+        realism: as `protocols.random_protocol`; 2 has narrow sulci, a thin rim of CSF and more veins.
 
     Raises:
         VolumeError: the named volume cannot serve as anatomy.
     """
     rng = np.random.default_rng([seed, 7])
-    brain, soft = _base(source)
-    labels = dress(brain, rng)
-    _write_deep_grey(labels, soft, rng)
+    brain, soft = _base(source, realism)
+    own = np.random.default_rng([seed, 17])  # what realism 2 draws besides
+    labels = dress(brain, rng, rim=float(own.uniform(0.1, 0.7)) if realism > 1 else 1.0)
+    _write_deep_grey(labels, soft, rng, only_grey=realism > 1)
     add_vessels(labels, soft, rng)
+    if realism > 1:
+        add_fine_veins(labels, soft, own)
     if lesions is None:
         odds = dict(zip(LESIONS, (0.22, 0.12, 0.22, 0.08, 0.06), strict=True))
         lesions = tuple(kind for kind in LESIONS if rng.random() < odds[kind])
@@ -182,9 +214,16 @@ def make_anatomy(
     return Anatomy(labels, soft, linear, shifts, seed, tuple(lesions), {"source": Path(source).name})
 
 
-def _write_deep_grey(labels: np.ndarray, soft: np.ndarray, rng: np.random.Generator) -> None:
-    """Write basal ganglia, thalamus and the nuclei that hold iron into the label map, CSF left out."""
+def _write_deep_grey(
+    labels: np.ndarray, soft: np.ndarray, rng: np.random.Generator, only_grey: bool = False
+) -> None:
+    """Write basal ganglia, thalamus and the nuclei that hold iron into the label map, CSF left out.
+
+    With `only_grey` they keep to what the maps call grey, which gives them their own outlines.
+    """
     parenchyma = (labels == BRAIN) & (soft[0] < 110)
+    if only_grey:
+        parenchyma &= soft[1] > 70
     for name, shapes in _DEEP.items():
         for (x, y, z), radii in shapes:
             shift = rng.normal(0, 1.0, 3)

@@ -68,12 +68,13 @@ def enlarge(coarse: np.ndarray) -> np.ndarray:
     ].numpy()
 
 
-def dress(brain: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def dress(brain: np.ndarray, rng: np.random.Generator, rim: float = 1.0) -> np.ndarray:
     """Label map of a head around a brain.
 
     Args:
         brain: bool, shape SHAPE, the brain with its inner CSF.
         rng: jitter of thicknesses and positions.
+        rim: factor on the thickness of the CSF around the brain.
 
     Returns:
         uint8, shape SHAPE: indices of `tissues.TABLE`, or BRAIN inside the brain mask.
@@ -82,7 +83,7 @@ def dress(brain: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     t = INDEX
     to_brain = _distance(brain)
     skull = rng.uniform(5.0, 8.5)
-    csf = rng.uniform(0.3, 2.4)
+    csf = rng.uniform(0.3, 2.4) * rim
     scalp = rng.uniform(4.0, 11.0)
     jy, jz = rng.normal(0, 3, 2)
 

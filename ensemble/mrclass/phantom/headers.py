@@ -184,6 +184,27 @@ _MIP = Technique(
 )
 _NOISE = Technique(("noise", "NOISE", "NOISE_SCAN"), ("SE",), ("NONE",), "2D", "")
 
+_TRACE = Technique(
+    ("ep2d_diff_TRACEW", "DWI trace", "sDWI"),
+    ("EP",),
+    ("SK", "SP"),
+    "2D",
+    "*ep_b1000t",
+    ("DERIVED", "PRIMARY", "DIFFUSION", "TRACEW"),
+    options=("FS",),
+)
+_COLOUR_FA = Technique(
+    ("ep2d_diff_ColFA", "Colour FA", "FA_COLOR"),
+    ("EP",),
+    ("SK", "SP"),
+    "2D",
+    "",
+    ("DERIVED", "SECONDARY", "DIFFUSION", "FA_COLOR"),
+)
+_QUALITY = Technique(
+    ("qa_phantom", "QA PHANTOM", "QA"), ("SE",), ("NONE",), "2D", "*se2d1", body_part="PHANTOM"
+)
+
 _TECHNIQUES: Mapping[str, Technique] = {
     "t1w_se": _T1_SE,
     "t1w_gre": _T1_GRE,
@@ -213,6 +234,10 @@ _TECHNIQUES: Mapping[str, Technique] = {
     "localizer": _LOCALIZER,
     "spine": _SPINE,
     "noise": _NOISE,
+    "trace": _TRACE,
+    "colour_fa": _COLOUR_FA,
+    "mip_full": _MIP,
+    "quality": _QUALITY,
 }
 
 

@@ -7,12 +7,13 @@ example the brain tumour imaging protocol); widened, because archives are wider 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field  # `field` is tesla in Protocol
 
 import numpy as np
 
 PLANES = ("axial", "sagittal", "coronal")
+REALISM = (1, 2)  # docs/realism.md
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Protocol:
         fat: factor on the signal of fat (fat saturation < 1).
         snr: signal of white matter over the standard deviation of the noise.
         options: what else a kind needs.
+        realism: generation of the simulation; 1 keeps what was published, 2 looks more like real scans.
     """
 
     kind: str
@@ -53,6 +55,7 @@ class Protocol:
     fat: float = 1.0
     snr: float = 40.0
     options: dict[str, float] = dataclass_field(default_factory=dict)
+    realism: int = 1
 
 
 Draw = Callable[[np.random.Generator, float], dict[str, object]]
@@ -152,6 +155,12 @@ def _fieldmap(rng: np.random.Generator, f: float) -> dict[str, object]:
     return dict(tr=_u(rng, 400, 700), te=_u(rng, 4, 8), flip=_u(rng, 50, 65))
 
 
+def _quality(rng: np.random.Generator, f: float) -> dict[str, object]:
+    if rng.random() < 0.6:  # T1-weighted and PD/T2-weighted spin echo, as quality assurance asks for
+        return dict(tr=500.0, te=_u(rng, 10, 20), flip=90.0)
+    return dict(tr=_u(rng, 2000, 3500), te=_u(rng, 20, 100), flip=90.0)
+
+
 @dataclass(frozen=True)
 class Kind:
     """A row of the protocol table: how often each geometry occurs and which timings are drawn."""
@@ -195,6 +204,15 @@ KINDS: dict[str, Kind] = {
     "noise": Kind("other", _m0, "any", (0.01, 0.5)),
 }
 
+# added later: drawn when they are named, so that what was made of all KINDS stays as it is; always realism 2
+MORE_KINDS: dict[str, Kind] = {
+    "trace": Kind("other", _diffusion, "epi", (8.0, 40.0), (0.9, 0.05, 0.05)),
+    "colour_fa": Kind("other", _diffusion, "epi", (10.0, 40.0), (0.9, 0.05, 0.05)),
+    "mip_full": Kind("other", _tof, "thin", (10.0, 40.0), (0.4, 0.3, 0.3)),
+    "quality": Kind("other", _quality, "any", (20.0, 90.0)),
+}
+ALL_KINDS: dict[str, Kind] = {**KINDS, **MORE_KINDS}
+
 
 def _geometry(style: str, rng: np.random.Generator) -> dict[str, float]:
     """Draw spacing, thickness, gap and acquired resolution, all mm."""
@@ -223,28 +241,33 @@ def _geometry(style: str, rng: np.random.Generator) -> dict[str, float]:
     )
 
 
-def random_protocol(kind: str, rng: np.random.Generator, plane: str | None = None) -> Protocol:
+def random_protocol(
+    kind: str, rng: np.random.Generator, plane: str | None = None, realism: int = 1
+) -> Protocol:
     """Draw a protocol of a kind.
 
     Args:
-        kind: row of KINDS.
+        kind: row of ALL_KINDS.
         rng: source of the draw.
         plane: fixed plane; None draws it with the kind's usual shares.
+        realism: one of REALISM; 2 draws on after what 1 draws. MORE_KINDS are always of 2.
 
     Raises:
-        ValueError: unknown kind or plane; the message lists the choices.
+        ValueError: unknown kind, plane or realism; the message lists the choices.
     """
-    if kind not in KINDS:
-        raise ValueError(f"{kind!r} is not a kind of series; choose one of: {', '.join(KINDS)}")
+    if kind not in ALL_KINDS:
+        raise ValueError(f"{kind!r} is not a kind of series; choose one of: {', '.join(ALL_KINDS)}")
     if plane is not None and plane not in PLANES:
         raise ValueError(f"{plane!r} is not a plane; choose one of: {', '.join(PLANES)}")
-    row = KINDS[kind]
+    if realism not in REALISM:
+        raise ValueError(f"{realism!r} is no realism; choose one of: {', '.join(map(str, REALISM))}")
+    row = ALL_KINDS[kind]
     tesla = float(rng.choice([1.5, 3.0]))
     chosen = plane or str(rng.choice(PLANES, p=row.planes))
     drawn: dict[str, object] = dict(ti=None)
     drawn.update(row.draw(rng, tesla))
     drawn.update(_geometry(row.geometry, rng))
-    return Protocol(
+    protocol = Protocol(
         kind=kind,
         label=row.label,
         field=tesla,
@@ -253,3 +276,28 @@ def random_protocol(kind: str, rng: np.random.Generator, plane: str | None = Non
         snr=float(np.exp(rng.uniform(*np.log(row.snr)))),
         **drawn,  # type: ignore[arg-type]
     )
+    return realistic(protocol, rng) if realism > 1 or kind in MORE_KINDS else protocol
+
+
+def realistic(p: Protocol, rng: np.random.Generator) -> Protocol:
+    """The protocol of realism 2 of one of realism 1; draws from rng what it changes.
+
+    An echo comes before the next pulse; CSF of SWI is dark to bright; spin-echo T1 is flat; diffusion is noisy.
+    """
+    changes: dict[str, object] = {"realism": 2}
+    options = dict(p.options)
+    if p.kind in ("swi", "minip", "phase"):
+        # low flip angles make CSF bright, high ones dark
+        changes["flip"] = _u(rng, 5.0, 20.0)
+        changes["tr"] = max(_u(rng, 27, 60), p.te + _u(rng, 7, 14))
+    elif p.te >= p.tr:
+        changes["tr"] = p.te + _u(rng, 1.5, 3.0)
+    if p.kind in ("t1w_se", "t1ce_se"):  # turbo factors and magnetisation transfer take the contrast away
+        options["flat"] = _u(rng, 0.25, 1.0)
+    if p.kind in ("adc", "dwi", "trace", "fa", "colour_fa"):
+        low, high = (14.0, 60.0) if p.kind in ("fa", "colour_fa") else (5.0, 35.0)
+        changes["snr"] = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+        changes["fat"] = _u(rng, 0.0, 0.12)
+    if KINDS.get(p.kind, KINDS["noise"]).geometry in ("stack", "thin", "volume") and rng.random() < 0.06:
+        options["fov"] = _u(rng, 100.0, 180.0)  # mm; inner ear, orbits, pituitary
+    return replace(p, options=options, **changes)  # type: ignore[arg-type]

@@ -141,6 +141,29 @@ def add_vessels(labels: np.ndarray, soft: np.ndarray, rng: np.random.Generator) 
     tube(labels, [(0, -52, -34), (0, -50, -40)], 2, "choroid")
 
 
+def add_fine_veins(labels: np.ndarray, soft: np.ndarray, rng: np.random.Generator) -> None:
+    """Cortical veins in the sulci of all lobes and medullary veins, thinner than `add_vessels` makes them.
+
+    Args:
+        labels: uint8 label map, changed in place.
+        soft: uint8 (3, ...) maps; the veins keep to CSF and cortex, or to white matter.
+        rng: number and courses.
+    """
+    brain = labels == BRAIN
+    sulci = np.argwhere((brain & (soft[0] > 100))[::3, ::3, ::3]) * 3
+    if len(sulci) < 50:
+        return
+    origin = np.asarray(ORIGIN)
+    allowed = ~brain | (soft[0] > 60)
+    for _ in range(int(rng.integers(20, 60))):
+        start = sulci[rng.integers(len(sulci))] + origin
+        outward = start - np.array([0.0, -15.0, 5.0])
+        outward /= max(float(np.linalg.norm(outward)), 1.0)
+        end = start + outward * rng.uniform(8, 22) + rng.normal(0, 6, 3)
+        path = _wander(tuple(start), tuple(end), rng, 5)
+        tube(labels, path, 0.6, "vein", allowed)
+
+
 def blob(
     centre: Point, radius: float, rng: np.random.Generator, roughness: float = 0.25
 ) -> tuple[tuple[slice, ...], np.ndarray]:

@@ -14,6 +14,8 @@ from mrclass.phantom.tissues import INDEX, TissueValues
 
 SPIN_ECHOES = ("t1w_se", "t1ce_se", "t2w", "t2w_3d", "pd", "flair", "flair_3d", "t1w_flair", "spine")
 
+DIFFUSION = ("adc", "dwi", "trace", "fa", "colour_fa")
+
 
 def tissue_signal(
     protocol: Protocol, values: TissueValues, rng: np.random.Generator, b: float = 0.0
@@ -34,12 +36,15 @@ def tissue_signal(
     if p.contrast_agent:
         lesion = np.ones(len(t1))
         lesion[INDEX["tumour"]] = rng.uniform(0.4, 1.6)
-        t1 = signal.relaxed_t1(v.t1, v.uptake * lesion * rng.uniform(0.5, 2.0))
+        dose = rng.uniform(0.5, 2.0)
+        if p.realism > 1:  # faint as often as bright; small veins hardly fill a voxel
+            dose *= np.exp(rng.uniform(np.log(0.25), 0.0))
+        t1 = signal.relaxed_t1(v.t1, v.uptake * lesion * dose)
     fat = np.ones(len(t1))
     for name, share in (("fat", 1.0), ("marrow", 0.8)):
         fat[INDEX[name]] = 1 - share + share * p.fat
     kind = p.kind
-    if kind in ("t1w_se", "t1ce_se", "t2w", "t2w_3d", "pd", "m0", "perfusion", "spine", "noise"):
+    if kind in ("t1w_se", "t1ce_se", "t2w", "t2w_3d", "pd", "m0", "perfusion", "spine", "noise", "quality"):
         s = signal.spin_echo(v.pd, t1, v.t2, p.tr, p.te)
         if kind == "perfusion":
             s = v.perfusion * 0.1
@@ -49,13 +54,16 @@ def tissue_signal(
         s = signal.inversion_recovery(v.pd, t1, v.t2, p.tr, p.te, ti)
     elif kind in ("t1w_mprage", "t1ce_mprage"):
         s = signal.magnetization_prepared(v.pd, t1, v.t2star, p.tr, p.te, float(p.ti or 900), p.flip)
-    elif kind in ("adc", "dwi", "fa"):
+    elif kind in DIFFUSION:
         s = signal.diffusion(signal.spin_echo(v.pd, t1, v.t2, p.tr, p.te), v.adc, b)
     elif kind == "localizer":
         s = signal.balanced_ssfp(v.pd, t1, v.t2, p.flip, p.te)
     else:
         s = signal.spoiled_gradient_echo(v.pd, t1, v.t2star, p.tr, p.te, p.flip)
     s = s * fat
+    if "flat" in p.options:
+        for name in ("grey", "deep_grey", "iron"):
+            s[INDEX[name]] = s[INDEX["white"]] + p.options["flat"] * (s[INDEX[name]] - s[INDEX["white"]])
     _flow(s, p, rng)
     return s
 
@@ -69,10 +77,10 @@ def _flow(s: np.ndarray, p: Protocol, rng: np.random.Generator) -> None:
     """Change the signal of artery and vein by flow, in place."""
     artery, vein = INDEX["artery"], INDEX["vein"]
     brightest = float(np.max(s[[INDEX["grey"], INDEX["white"], INDEX["csf"]]]))
-    if p.kind in ("tof", "mip"):
+    if p.kind in ("tof", "mip", "mip_full"):
         s[artery] = brightest * rng.uniform(2.0, 4.5)
         s[vein] = brightest * rng.uniform(0.5, 1.5)
-    elif p.kind in SPIN_ECHOES or p.kind in ("adc", "dwi", "fa"):
+    elif p.kind in SPIN_ECHOES or p.kind in DIFFUSION:
         s[artery] *= rng.uniform(0.02, 0.3)
         if not p.contrast_agent:
             s[vein] *= rng.uniform(0.05, 0.7)
