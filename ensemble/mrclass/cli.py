@@ -216,6 +216,10 @@ def _phantom(options: argparse.Namespace) -> int:
     from mrclass.progress import bar
 
     if options.demo:
+        if options.realism != 1:
+            raise UsageError(
+                "The demo is of realism 1, always the same; leave --realism out, or ask for --subjects N."
+            )
         from mrclass.phantom.demo import write_demo
 
         with bar("series") as progress:
@@ -235,6 +239,7 @@ def _phantom(options: argparse.Namespace) -> int:
             options.kinds,
             progress,
             jobs=options.jobs or 1,
+            realism=options.realism,
         )
     print(truth)
     return DONE

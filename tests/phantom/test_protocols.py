@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from mrclass.labels import KEYS
-from mrclass.phantom.protocols import KINDS, PLANES, random_protocol
+from mrclass.phantom.protocols import ALL_KINDS, KINDS, MORE_KINDS, PLANES, random_protocol
 
-DIFFUSION = ("adc", "dwi", "fa")
+DIFFUSION = ("adc", "dwi", "fa", "trace", "colour_fa")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_timings_and_geometry_of_every_kind_are_possible(kind: str) -> None:
     for seed in range(30):
         p = random_protocol(kind, np.random.default_rng(seed))
@@ -36,7 +36,34 @@ def test_the_echo_comes_before_the_next_pulse(kind: str) -> None:
     assert all(p.te < p.tr for p in drawn)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ALL_KINDS)
+def test_in_realism_2_the_echo_comes_before_the_next_pulse(kind: str) -> None:
+    drawn = [random_protocol(kind, np.random.default_rng(seed), realism=2) for seed in range(60)]
+    assert all(p.te < p.tr for p in drawn)
+
+
+def test_realism_1_is_the_default_and_realism_2_draws_on_after_it() -> None:
+    plain, asked, more = (
+        random_protocol("t2w", np.random.default_rng(4), **words)
+        for words in ({}, {"realism": 1}, {"realism": 2})
+    )
+    assert plain == asked and plain.realism == 1
+    assert more.realism == 2 and (more.te, more.tr, more.snr) == (plain.te, plain.tr, plain.snr)
+
+
+def test_kinds_added_later_are_other_of_realism_2_and_not_among_the_usual_ones() -> None:
+    assert not set(MORE_KINDS) & set(KINDS)
+    for kind in MORE_KINDS:
+        drawn = random_protocol(kind, np.random.default_rng(0))
+        assert (drawn.label, drawn.realism) == ("other", 2)
+
+
+def test_a_realism_that_is_not_known_lists_the_choices() -> None:
+    with pytest.raises(ValueError, match="3 is no realism; choose one of: 1, 2"):
+        random_protocol("t2w", np.random.default_rng(0), realism=3)
+
+
+@pytest.mark.parametrize("kind", ALL_KINDS)
 def test_only_diffusion_has_b_values_and_they_begin_with_zero(kind: str) -> None:
     b_values = random_protocol(kind, np.random.default_rng(0)).b_values
     assert (b_values[:1] == (0.0,) and b_values[-1] >= 500) if kind in DIFFUSION else b_values == ()

@@ -10,6 +10,7 @@ import pydicom
 import pytest
 from mrclass.errors import UsageError
 from mrclass.phantom import study
+from mrclass.phantom.protocols import MORE_KINDS
 from mrclass.phantom.study import TRUTH_COLUMNS, stream, write_subjects
 
 KINDS = ("t2w", "dwi", "t1ce_se")
@@ -40,6 +41,17 @@ class TestBookkeeping:
         assert (tmp_path / "few/sub-0001" / name).read_bytes() == (
             tmp_path / "all/sub-0001" / name
         ).read_bytes()
+
+    def test_a_folder_begun_with_realism_1_is_not_continued_with_realism_2(self, tmp_path: Path) -> None:
+        write_subjects(tmp_path, 1, seed=3, kinds=KINDS)
+        with pytest.raises(UsageError, match="begun with realism 1; asked for now: realism 2"):
+            write_subjects(tmp_path, 2, seed=3, kinds=KINDS, realism=2)
+
+    def test_kinds_added_later_are_written_only_when_they_are_named(self, tmp_path: Path) -> None:
+        usual = read(write_subjects(tmp_path / "usual", 1))
+        named = read(write_subjects(tmp_path / "named", 1, kinds=("quality", "t2w")))
+        assert not {row["kind"] for row in usual} & set(MORE_KINDS)
+        assert [row["kind"] for row in named] == ["quality", "t2w"]
 
     def test_truth_has_a_row_for_every_file_and_no_other(self, tmp_path: Path) -> None:
         rows = read(write_subjects(tmp_path, 2, seed=3, kinds=KINDS))

@@ -1,6 +1,7 @@
 """A picture of the kinds of series in one simulated subject: slices side by side with their names, one PNG.
 
     python -m mrclass.phantom.montage OUT.png [--seed 3] [--plane axial] [--lesions tumour] [--kinds swi dwi]
+        [--realism 2]
 
 Reads nilearn's packaged brain; writes OUT.png. Slices are cut at the level of the subject's lesions.
 Source: `acquire.py` for the images.
@@ -18,7 +19,7 @@ import numpy as np
 
 from mrclass.labels import display
 from mrclass.phantom.anatomy import LESIONS
-from mrclass.phantom.protocols import KINDS, PLANES
+from mrclass.phantom.protocols import ALL_KINDS, KINDS, PLANES, REALISM
 from mrclass.phantom.tissues import INDEX
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def scan(
     lesions: Sequence[str] | None,
     kinds: Sequence[str],
     progress: Callable[[int, int], None] | None = None,
+    realism: int = 1,
 ) -> list[tuple[str, np.ndarray]]:
     """One slice of every kind in one subject: (caption, float32 (rows, columns)), in the order of `kinds`.
 
@@ -73,8 +75,9 @@ def scan(
         seed: of the subject and of its acquisitions; a kind left out changes no other.
         plane: axial, sagittal or coronal.
         lesions: kinds from LESIONS; None draws them.
-        kinds: rows of KINDS.
+        kinds: rows of ALL_KINDS.
         progress: called with (kinds done, kinds asked).
+        realism: as `protocols.random_protocol`.
 
     Raises:
         ValueError: unknown kind or plane; the message lists the choices.
@@ -86,11 +89,11 @@ def scan(
 
     tiles = []
     with single_threaded():
-        anatomy = make_anatomy(seed, lesions=lesions)
+        anatomy = make_anatomy(seed, lesions=lesions, realism=realism)
         point = level(anatomy)
         for number, kind in enumerate(kinds, start=1):
             rng = stream(seed, 1, kind)
-            last = acquire(anatomy, random_protocol(kind, rng, plane), rng, extent=EXTENT)[-1]
+            last = acquire(anatomy, random_protocol(kind, rng, plane, realism), rng, extent=EXTENT)[-1]
             weighting = f" b {last.b_value:.0f}" if last.b_value else ""
             tiles.append((f"{kind}{weighting}: {display(last.protocol.label)}", cut(last, point)))
             if progress:
@@ -146,11 +149,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=3, help="of the subject")
     parser.add_argument("--plane", choices=PLANES, default="axial", help="of every series")
     parser.add_argument("--lesions", nargs="*", choices=LESIONS, default=["tumour"], help="of the subject")
-    parser.add_argument("--kinds", nargs="+", choices=tuple(KINDS), default=tuple(KINDS), help="of series")
+    parser.add_argument("--kinds", nargs="+", choices=tuple(ALL_KINDS), default=tuple(KINDS), help="of series")
+    parser.add_argument("--realism", type=int, choices=REALISM, default=1, help="of the simulation")
     asked = parser.parse_args(arguments)
     try:
         with bar("kinds") as progress:
-            tiles = scan(asked.seed, asked.plane, asked.lesions, asked.kinds, progress)
+            tiles = scan(asked.seed, asked.plane, asked.lesions, asked.kinds, progress, asked.realism)
         print(save(compose(tiles), asked.out))
     except OSError as error:
         print(f"{asked.out} cannot be written: {error}", file=sys.stderr)

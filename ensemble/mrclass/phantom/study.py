@@ -45,6 +45,7 @@ class Plan:
     seed: int
     format: str
     kinds: tuple[str, ...]
+    realism: int = 1
 
 
 def write_subjects(
@@ -55,6 +56,7 @@ def write_subjects(
     kinds: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
     jobs: int = 1,
+    realism: int = 1,
 ) -> Path:
     """Write `subjects` simulated subjects under `out` and return the path of truth.csv.
 
@@ -63,9 +65,10 @@ def write_subjects(
         subjects: how many; asking for more later adds the missing ones.
         seed: the same seed gives the same subjects, whatever their number.
         format: "nifti" (one .nii.gz a volume) or "dicom" (one folder a series).
-        kinds: kinds of series, all that `protocols` knows when None.
+        kinds: kinds of series; `protocols.KINDS` when None, MORE_KINDS only by name.
         progress: called with (subjects complete, subjects asked) at the start and after each subject.
         jobs: processes to write with.
+        realism: 1 or 2, as `protocols.random_protocol` and `anatomy.make_anatomy` take it.
 
     Raises:
         UsageError: a number, format or kind is off, or `out` holds subjects of other settings.
@@ -76,12 +79,16 @@ def write_subjects(
         raise UsageError(f"{subjects} subjects were asked for; ask for 1 or more.")
     if format not in FORMATS:
         raise UsageError(f"{format!r} is not a format; choose one of: {', '.join(FORMATS)}")
-    unknown = [kind for kind in kinds or () if kind not in protocols.KINDS]
+    unknown = [kind for kind in kinds or () if kind not in protocols.ALL_KINDS]
     if unknown:
         raise UsageError(
-            f"{', '.join(unknown)}: no such kind; choose among: {', '.join(sorted(protocols.KINDS))}"
+            f"{', '.join(unknown)}: no such kind; choose among: {', '.join(sorted(protocols.ALL_KINDS))}"
         )
-    plan = Plan(Path(out), seed, format, tuple(protocols.KINDS if kinds is None else kinds))
+    if realism not in protocols.REALISM:
+        raise UsageError(
+            f"realism {realism} was asked for; choose one of: {', '.join(map(str, protocols.REALISM))}"
+        )
+    plan = Plan(Path(out), seed, format, tuple(protocols.KINDS if kinds is None else kinds), realism)
     _settle(plan)
     missing = [index for index in range(1, subjects + 1) if not (_home(plan, index) / _TRUTH).is_file()]
     done = subjects - len(missing)
@@ -115,11 +122,11 @@ def write_subject(plan: Plan, index: int) -> None:
     if part.exists():  # what a killed call left
         shutil.rmtree(part)
     part.mkdir(parents=True)
-    anatomy = make_anatomy(int(stream(plan.seed, index).integers(2**31)))
+    anatomy = make_anatomy(int(stream(plan.seed, index).integers(2**31)), realism=plan.realism)
     rows: list[dict[str, object]] = []
     for number, kind in enumerate(plan.kinds, start=1):
         rng = stream(plan.seed, index, kind)
-        acquired = acquire(anatomy, random_protocol(kind, rng), rng)
+        acquired = acquire(anatomy, random_protocol(kind, rng, realism=plan.realism), rng)
         rows += _write_kind(plan, part, index, number, acquired)
     for row in rows:
         row["file"] = f"{patient}/{row['file']}"
@@ -205,10 +212,10 @@ def _home(plan: Plan, index: int) -> Path:
 
 def _settle(plan: Plan) -> None:
     """Write the settings, or compare them with those `out` was begun with."""
-    settings = {"seed": plan.seed, "format": plan.format, "kinds": list(plan.kinds)}
+    settings = {"seed": plan.seed, "format": plan.format, "kinds": list(plan.kinds), "realism": plan.realism}
     path = plan.out / _SETTINGS
     if path.is_file():
-        kept = json.loads(path.read_text(encoding="utf-8"))
+        kept = {"realism": 1, **json.loads(path.read_text(encoding="utf-8"))}  # older folders do not say
         differing = [name for name, value in settings.items() if kept.get(name) != value]
         if differing:
             raise UsageError(

@@ -57,7 +57,10 @@ def tracts(scan: RealisticScan) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _directions(count: int, rng: np.random.Generator) -> torch.Tensor:
-    """Unit vectors spread over the half-sphere: float32 (count, 3)."""
+    """Unit vectors spread over the half-sphere, three of them at right angles: float32 (count, 3)."""
+    if count == 3:  # their mean is the trace
+        turned, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+        return torch.from_numpy(turned.T.astype(np.float32))
     k = np.arange(count) + 0.5
     z, angle = 1 - k / count, np.pi * (1 + 5**0.5) * k + rng.uniform(0, 6)
     r = np.sqrt(1 - z**2)
