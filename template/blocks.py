@@ -10,7 +10,7 @@ from typing import Any
 
 from markup import interval, table
 from mrclass.labels import display
-from study_blocks import ablations, left_out
+from study_blocks import ablations, left_out, realism
 
 SCALE_HEAD = ["series done", "run (MB)", "worker (MB)", "seconds per series"]
 SCALE_KEYS = ("series", "client_mb", "child_mb", "seconds_per_series")
@@ -174,4 +174,5 @@ BLOCKS = {
     "demo": demo,
     "ablations": ablations,
     "leave-source-out": left_out,
+    "realism": realism,
 }

@@ -86,3 +86,44 @@ def left_out(content: Mapping[str, Any] | None) -> str:
             table(["views", "accuracy", "the six", "*other* refused"], curve),
         ]
     )
+
+
+GROUP_NAMES = {"dwi": "DWI, b 0", "epi": "EPI (fMRI)", "asl": "ASL, M0", "fa": "FA map"}
+RUN_NAMES = {
+    "before": "realism 1, all",
+    "before-matched": "realism 1",
+    "after-matched": "realism 2",
+}
+
+
+def realism(content: Mapping[str, Any] | None) -> str:
+    """How well a small network tells simulated from real slices, a column per run (studies/realism)."""
+    if not content:
+        return "Not measured yet: `results/realism.json` is not there."
+    runs = {RUN_NAMES.get(name, name): run for name, run in content["runs"].items()}
+    first = next(iter(runs.values()))
+    rows = []
+    for group, entry in first["groups"].items():
+        name = GROUP_NAMES.get(group) or display(group)
+        real = f"{entry['real']['slabs']} of {entry['real']['sources']} sources"
+        rows.append([name, real, *(_told(run["groups"][group]) for run in runs.values())])
+    rows.append(["mean", "", *(f"**{run['mean_auc']:.2f}**" for run in runs.values())])
+    lines = [table(["", "real slabs", *runs], rows), ""]
+    for name, run in runs.items():
+        n = sum(entry["simulated"]["slabs"] for entry in run["groups"].values())
+        subjects = max(entry["simulated"]["subjects"] for entry in run["groups"].values())
+        lines.append(
+            f"- {name}: phantom realism {run['phantom']['realism']}, {n} simulated slabs of {subjects} "
+            f"subjects, {run['views']:,} slices a network, seed {', '.join(map(str, run['seeds']))}, "
+            f"{run['folds']} folds."
+        )
+    return "\n".join(lines)
+
+
+def _told(entry: Mapping[str, Any]) -> str:
+    """`0.93 [0.88, 0.97], n = 70`; a dash where nothing could be compared."""
+    value, n = entry["auc"]["value"], entry["simulated"]["slabs"]
+    if value is None:
+        return f"-, n = {n}"
+    low, high = entry["auc"]["ci95"]
+    return f"{value:.2f} [{low:.2f}, {high:.2f}], n = {n}"

@@ -117,3 +117,24 @@ def test_the_demo_is_quoted_with_what_is_wrong_in_it(tmp_path: Path) -> None:
     assert "1 headers lie on purpose: a T2w called T1." in text
     printed = cards.fill_blocks(BLOCK.replace("scale", "demo-evaluation"), cards.Results.read(tmp_path))
     assert "```\nLABEL  N\nT2w    2\n```" in printed
+
+
+def test_the_page_on_realism_quotes_areas_with_their_intervals_and_what_was_simulated(tmp_path: Path) -> None:
+    def group(value: float | None) -> dict[str, Any]:
+        return {
+            "auc": {"value": value, "ci95": None if value is None else [0.5, 0.75]},
+            "real": {"slabs": 9, "sources": 3}, "simulated": {"slabs": 7, "subjects": 2},
+        }  # fmt: skip
+
+    run = {"phantom": {"realism": 2}, "views": 9600, "seeds": [0], "folds": 3, "mean_auc": 0.625}
+    run["groups"] = {"t1w": group(0.625), "dwi": group(None)}
+    (tmp_path / "realism.json").write_text(json.dumps({"runs": {"after-matched": run}}))
+    text = cards.fill_blocks(BLOCK.replace("scale", "realism"), cards.Results.read(tmp_path))
+    for words in (
+        "| T1w | 9 of 3 sources | 0.62 [0.50, 0.75], n = 7 |", "| DWI, b 0 | 9 of 3 sources | -, n = 7 |",
+        "phantom realism 2, 14 simulated slabs of 2 subjects, 9,600 slices a network, seed 0, 3 folds.",
+    ):  # fmt: skip
+        assert words in text
+    assert "Not measured yet" in cards.fill_blocks(
+        BLOCK.replace("scale", "realism"), cards.Results.read(tmp_path / "none")
+    )

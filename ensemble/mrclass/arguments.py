@@ -214,10 +214,17 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--seed", type=int, help="the same seed gives the same images")
     one.add_argument("--format", choices=("nifti", "dicom"), default="nifti", help="default: nifti")
     one.add_argument(
-        "--kinds", nargs="+", metavar="KIND", help="kinds of series, such as t1w_se flair (default: the usual ones)"
+        "--kinds",
+        nargs="+",
+        metavar="KIND",
+        help="kinds of series, such as t1w_se flair (default: the usual ones)",
     )
     one.add_argument(
-        "--realism", type=int, choices=(1, 2), default=1, help="2: nearer to real scans; not with --demo (default: 1)"
+        "--realism",
+        type=int,
+        choices=(1, 2),
+        default=1,
+        help="2: nearer to real scans; not with --demo (default: 1)",
     )
     one.add_argument("--jobs", type=_positive(int), help="processes (default: 1)")
     return root

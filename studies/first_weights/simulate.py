@@ -134,7 +134,7 @@ def subject(
     others: dict[str, float],
     realism: int = 1,
 ) -> dict[str, np.ndarray]:
-    """All slabs of a subject: images uint8 (n, 10, 120, 120), kind, label, plane as strings, stripped bool."""
+    """All slabs of a subject: images uint8 (n, 10, 120, 120); kind, label, plane strings; stripped bool."""
     rng = np.random.default_rng([seed, 31])
     anatomy = make_anatomy(seed, source, realism=realism)
     elsewhere: dict[str, Anatomy] = {}

@@ -1,4 +1,4 @@
-"""What is compared with what: groups of real and simulated slabs made alike, and the folds they are dealt into.
+"""What is compared with what: groups of real and simulated slabs made alike, and their folds.
 
 Reads slabs of `studies/first_weights` (real.py, derive.py, simulate.py) and a catalogue; writes nothing.
 """
@@ -125,6 +125,23 @@ def _deal(group: np.ndarray, cluster: np.ndarray) -> dict[str, int]:
         deal[name] = int(np.lexsort((held.sum(1), held[:, rarest]))[0])
         held[deal[name]] += counts
     return deal
+
+
+def matched(sides: list[Side], rng: np.random.Generator) -> list[Side]:
+    """Of each the subjects that all have, and of each group as many slabs as the one that has the fewest.
+
+    More slabs would make a better judge, and two sets would then differ by more than how they look.
+    """
+    common = set.intersection(*(set(side.cluster) for side in sides))
+    rows = [np.isin(side.cluster, sorted(common)) for side in sides]
+    counts = [np.bincount(s.group[r], minlength=len(GROUPS)) for s, r in zip(sides, rows, strict=True)]
+    few = np.minimum.reduce(counts)
+    out = []
+    for side, row in zip(sides, rows, strict=True):
+        kept = [rng.permutation(np.flatnonzero(row & (side.group == g)))[:n] for g, n in enumerate(few)]
+        index = np.sort(np.concatenate(kept))
+        out.append(Side(**{name: value[index] for name, value in vars(side).items()}))
+    return out
 
 
 def load_simulated(folder: Path) -> Side:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from groups import FOLDS, GROUPS, LEVELS, SLICES, Side, load_real, load_simulated
+from groups import FOLDS, GROUPS, LEVELS, SLICES, Side, load_real, load_simulated, matched
 from monai.networks.nets import ResNet
 from mrclass.report.files import replace_text
 from torch.nn import functional
@@ -188,12 +188,25 @@ def measure(real: Side, simulated: Side, views: int, seeds: list[int]) -> dict[s
     return {"groups": groups, "mean_auc": round(float(np.mean(known)), 4)}
 
 
+def command(args: argparse.Namespace, pairs: list[Any]) -> str:
+    """The command line without the folders of this machine."""
+    named = " ".join(f"{name}=CACHE/realism/{Path(folder).name}" for name, folder in pairs)
+    return (
+        f"python studies/realism/measure.py {named} --real CACHE/real/train.npz CACHE/real/derived.npz "
+        f"--catalogue DATA/volumes/catalog.csv{' --match' if args.match else ''} --views {args.views} "
+        f"--seeds {' '.join(map(str, args.seeds))} -o results/realism.json"
+    )
+
+
 def main() -> None:
     """Measure every simulated folder against the same real slabs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("simulated", nargs="+", help="NAME=FOLDER of slabs")
     parser.add_argument("--real", type=Path, nargs="+", required=True)
     parser.add_argument("--catalogue", type=Path, required=True, help="says which volumes are stripped")
+    parser.add_argument("--match", action="store_true", help="same subjects and counts in every folder")
     parser.add_argument("--views", type=int, default=12000, help="slices each network is trained on")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--threads", type=int, default=1)
@@ -202,10 +215,12 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     content: dict[str, Any] = json.loads(args.out.read_text()) if args.out.is_file() else {"runs": {}}
     real = load_real(args.real, args.catalogue, np.random.default_rng(3))
-    for entry in args.simulated:
-        name, _, folder = entry.partition("=")
-        start = time.monotonic()
-        simulated = load_simulated(Path(folder))
+    pairs = [entry.partition("=")[::2] for entry in args.simulated]
+    sides = [load_simulated(Path(folder)) for _, folder in pairs]
+    if args.match:
+        sides = matched(sides, np.random.default_rng(7))
+    for (name, folder), simulated in zip(pairs, sides, strict=True):
+        start = time.process_time()
         found = measure(real, simulated, args.views, args.seeds)
         option = json.loads((Path(folder) / "simulate.json").read_text())
         content["runs"][name] = {
@@ -213,14 +228,11 @@ def main() -> None:
             "views": args.views,
             "seeds": args.seeds,
             "folds": FOLDS,
-            "seconds": round(time.monotonic() - start),
+            "matched": args.match,
+            "cpu_seconds": round(time.process_time() - start),
             **found,
         }
-        content["command"] = (
-            "python studies/realism/measure.py before=CACHE/realism/before after=CACHE/realism/after "
-            "--real CACHE/real/train.npz CACHE/real/derived.npz --catalogue DATA/volumes/catalog.csv "
-            f"--views {args.views} --seeds {' '.join(map(str, args.seeds))} -o results/realism.json"
-        )
+        content["runs"][name]["command"] = command(args, pairs)
         replace_text(args.out, json.dumps(content, indent=1) + "\n")
         print(name, found["mean_auc"], {k: v["auc"]["value"] for k, v in found["groups"].items()})
 

@@ -23,6 +23,7 @@ from mrclass.phantom.scan import Scan
 from mrclass.phantom.spine import make_spine
 from mrclass.phantom.tissues import TissueValues, tissue_values
 
+
 @dataclass
 class Acquired:
     """One stored volume.

@@ -149,7 +149,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=3, help="of the subject")
     parser.add_argument("--plane", choices=PLANES, default="axial", help="of every series")
     parser.add_argument("--lesions", nargs="*", choices=LESIONS, default=["tumour"], help="of the subject")
-    parser.add_argument("--kinds", nargs="+", choices=tuple(ALL_KINDS), default=tuple(KINDS), help="of series")
+    parser.add_argument(
+        "--kinds", nargs="+", choices=tuple(ALL_KINDS), default=tuple(KINDS), help="of series"
+    )
     parser.add_argument("--realism", type=int, choices=REALISM, default=1, help="of the simulation")
     asked = parser.parse_args(arguments)
     try:

@@ -282,7 +282,7 @@ def random_protocol(
 def realistic(p: Protocol, rng: np.random.Generator) -> Protocol:
     """The protocol of realism 2 of one of realism 1; draws from rng what it changes.
 
-    An echo comes before the next pulse; CSF of SWI is dark to bright; spin-echo T1 is flat; diffusion is noisy.
+    An echo comes before the next pulse; CSF of SWI is dark to bright; spin-echo T1 is flat; diffusion noisy.
     """
     changes: dict[str, object] = {"realism": 2}
     options = dict(p.options)

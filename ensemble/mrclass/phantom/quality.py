@@ -16,7 +16,7 @@ FILLS = ("oedema", "necrosis", "grey", "marrow")  # stand for doped water and oi
 
 
 def make_quality(seed: int) -> Anatomy:
-    """One phantom; its label map stands on the head's grid (uint8, head.SHAPE, 1 mm), the soft maps are empty.
+    """One phantom; its label map stands on the head's grid (uint8, head.SHAPE, 1 mm), soft maps are empty.
 
     Args:
         seed: of size, filling and inserts; the same seed gives the same phantom.

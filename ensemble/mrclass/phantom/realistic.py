@@ -1,4 +1,4 @@
-"""A pass of the scanner as realism 2 has it: surface coils, dropout near air, fat ghosts, veins, limited coverage.
+"""A pass of the scanner as realism 2 has it: surface coils, dropout near air, fat ghosts, veins, coverage.
 
 Arrays in, arrays out; no files. docs/realism.md says what each remedy is for.
 Source: Haacke et al., Magnetic Resonance Imaging, ch. 19, 20, 25 (echo-planar imaging, susceptibility) and
@@ -118,7 +118,7 @@ class RealisticScan(Scan):
         return float(own.uniform(0.2, 1.5)) if self.epi else 0.0
 
     def _coverage(self, own: np.random.Generator) -> tuple[int, int, int] | None:
-        """First row, last row and rows a slice of an axial echo-planar stack that is looked at from the side."""
+        """First row, last row and rows a slice of an axial echo-planar stack looked at from the side."""
         p = self.protocol
         if not self.epi or p.plane == "axial" or own.random() < 0.15:
             return None
@@ -167,7 +167,7 @@ class RealisticScan(Scan):
         return torch.einsum("sn,nhw->shw", self.profile, thin)
 
     def image(self, b: float = 0.0, signal: np.ndarray | None = None, boost: float = 1.0) -> torch.Tensor:
-        """Magnitude image: float32 (slices, height, width), in the units of the signal; arguments as `Scan`."""
+        """Magnitude image: float32 (slices, height, width), in units of the signal; arguments as `Scan`."""
         thick = self.received(b, signal)
         if self.epi and b > 0 and signal is None and self.protocol.kind == "dwi":
             thick = thick * self._direction(b)

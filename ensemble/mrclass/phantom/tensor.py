@@ -1,6 +1,7 @@
-"""Diffusion as realism 2 has it: fibre tracts, a tensor fitted to noisy images, FA, colour FA, trace, ADC; no files.
+"""Diffusion as realism 2 has it: tracts, a tensor fitted to noisy images, FA, colour FA, trace, ADC.
 
-Source: Basser and Pierpaoli, J Magn Reson B 1996 (tensor, anisotropy); Pajevic and Pierpaoli, MRM 1999 (colour).
+Arrays only, no files. Source: Basser and Pierpaoli, J Magn Reson B 1996 (tensor, anisotropy); Pajevic and
+Pierpaoli, MRM 1999 (colour).
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ def _directions(count: int, rng: np.random.Generator) -> torch.Tensor:
 
 
 def _weighted(scan: RealisticScan, b: float, count: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Noisy b 0, and noisy images of `count` directions: (s, h, w), (count, s, h, w); directions (count, 3)."""
+    """Noisy b 0 (s, h, w), noisy images of directions (count, s, h, w), the directions (count, 3)."""
     delta, fibre = tracts(scan)
     plain = scan.received(0.0)
     mean = torch.einsum("sn,nhw->shw", scan.profile, scan.sampled.ideal(scan.values.adc)) * 1e-3
@@ -76,9 +77,7 @@ def _weighted(scan: RealisticScan, b: float, count: int) -> tuple[torch.Tensor, 
     images = []
     for n, g in enumerate(directions):
         along = torch.einsum("k,kshw->shw", g, fibre)
-        images.append(
-            scan.stored(plain * torch.exp(-b * mean * (1 + delta * (3 * along**2 - 1))), b=b + n)
-        )
+        images.append(scan.stored(plain * torch.exp(-b * mean * (1 + delta * (3 * along**2 - 1))), b=b + n))
     return scan.stored(plain, boost=1.5), torch.stack(images), directions
 
 
