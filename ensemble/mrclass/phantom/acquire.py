@@ -88,6 +88,7 @@ def projected(image: torch.Tensor, protocol: Protocol, rng: np.random.Generator)
 def render_realistic(scan: RealisticScan) -> list[tuple[float | None, torch.Tensor]]:
     """All volumes of a series of realism 2, as `render`."""
     protocol, kind = scan.protocol, scan.protocol.kind
+    volumes: list[tuple[float | None, torch.Tensor]]
     if kind == "adc":
         volumes = [(None, tensor.adc_map(scan, protocol.b_values[-1]))]
     elif kind == "dwi":

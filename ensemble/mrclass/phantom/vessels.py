@@ -150,7 +150,7 @@ def add_fine_veins(labels: np.ndarray, soft: np.ndarray, rng: np.random.Generato
         rng: number and courses.
     """
     brain = labels == BRAIN
-    sulci = np.argwhere((brain & (soft[0] > 100))[::3, ::3, ::3]) * 3
+    sulci: np.ndarray = np.argwhere((brain & (soft[0] > 100))[::3, ::3, ::3]) * 3
     if len(sulci) < 50:
         return
     origin = np.asarray(ORIGIN)
