@@ -199,6 +199,7 @@ def test_a_command_that_is_off_ends_with_two(arguments: list[str]) -> None:
         (["classify", ".", "-o", "."], 2, "lies in the output folder"),
         (["classify", ".", "-o", "out", "--bundles", "nowhere"], 2, "No bundles in nowhere"),
         (["classify", ".", "-o", "out", "--member", "t2w"], 2, "write LABEL=FOLDER"),
+        (["phantom", "out", "--demo", "--realism", "2"], 2, "The demo is of realism 1"),
         (["report", "nowhere"], 1, "is missing"),
         (["audit", "nowhere"], 1, "is missing"),
         (
