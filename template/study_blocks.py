@@ -125,5 +125,7 @@ def _told(entry: Mapping[str, Any]) -> str:
     value, n = entry["auc"]["value"], entry["simulated"]["slabs"]
     if value is None:
         return f"-, n = {n}"
-    low, high = entry["auc"]["ci95"]
-    return f"{value:.2f} [{low:.2f}, {high:.2f}], n = {n}"
+    low, high = entry["auc"]["ci95"] or (0, 0)
+    # one source and one subject in each fold: drawing them again draws the same
+    interval = f"[{low:.2f}, {high:.2f}]" if high - low >= 0.02 else "(no interval)"
+    return f"{value:.2f} {interval}, n = {n}"

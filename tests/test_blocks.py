@@ -128,11 +128,14 @@ def test_the_page_on_realism_quotes_areas_with_their_intervals_and_what_was_simu
 
     run = {"phantom": {"realism": 2}, "views": 9600, "seeds": [0], "folds": 3, "mean_auc": 0.625}
     run["groups"] = {"t1w": group(0.625), "dwi": group(None)}
+    run["groups"]["flair"] = group(0.9)
+    run["groups"]["flair"]["auc"]["ci95"] = None
     (tmp_path / "realism.json").write_text(json.dumps({"runs": {"after-matched": run}}))
     text = cards.fill_blocks(BLOCK.replace("scale", "realism"), cards.Results.read(tmp_path))
     for words in (
         "| T1w | 9 of 3 sources | 0.62 [0.50, 0.75], n = 7 |", "| DWI, b 0 | 9 of 3 sources | -, n = 7 |",
-        "phantom realism 2, 14 simulated slabs of 2 subjects, 9,600 slices a network, seed 0, 3 folds.",
+        "| FLAIR | 9 of 3 sources | 0.90 (no interval), n = 7 |",
+        "phantom realism 2, 21 simulated slabs of 2 subjects, 9,600 slices a network, seed 0, 3 folds.",
     ):  # fmt: skip
         assert words in text
     assert "Not measured yet" in cards.fill_blocks(

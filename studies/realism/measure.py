@@ -141,7 +141,10 @@ def compare(real: Side, simulated: Side, fold: int, scores: tuple[np.ndarray, np
 
 
 def area(tables: list[Any], rng: np.random.Generator) -> dict[str, Any]:
-    """AUC over the folds' pairs; interval by drawing sources and subjects with replacement."""
+    """AUC over the folds' pairs; interval by drawing sources and subjects with replacement.
+
+    The interval is None where there are too few of them for the draws to differ.
+    """
     total = sum(t[3].sum() for t in tables)
     if not total:
         return {"value": None, "ci95": None}
@@ -157,6 +160,8 @@ def area(tables: list[Any], rng: np.random.Generator) -> dict[str, Any]:
             won, counted = won + r @ w @ s, counted + r @ c @ s
         if counted:
             drawn.append(won / counted)
+    if len(set(np.round(drawn, 6))) < 10:
+        return {"value": round(float(value), 4), "ci95": None}
     low, high = np.percentile(drawn, (2.5, 97.5))
     return {"value": round(float(value), 4), "ci95": [round(float(low), 4), round(float(high), 4)]}
 
