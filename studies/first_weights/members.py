@@ -103,7 +103,7 @@ def train_stage(
         for i in range(0, len(order) - 49, 50):
             batch = order[i : i + 50]
             with quick():
-                logits = tail(start, features[batch].to(memory_format=torch.channels_last)).float()
+                logits = tail(start, features[batch].float().to(memory_format=torch.channels_last)).float()
             y, weight = targets(label[batch])
             y, weight = y[:, chosen] * 0.98 + 0.01, weight[:, chosen]
             loss = functional.binary_cross_entropy_with_logits(logits[:, chosen], y, reduction="none")
@@ -124,7 +124,7 @@ def pooled(start: torch.nn.Module, features: torch.Tensor) -> torch.Tensor:
     parts = []
     for i in range(0, len(features), 100):
         with quick():
-            x = start.layer4(features[i : i + 100].to(memory_format=torch.channels_last))
+            x = start.layer4(features[i : i + 100].float().to(memory_format=torch.channels_last))
         parts.append(torch.flatten(start.avgpool(x), 1).float())
     return torch.cat(parts)
 
