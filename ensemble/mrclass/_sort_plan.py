@@ -19,6 +19,7 @@ from mrclass.report.text import clean, score
 
 Row = Mapping[str, Any]
 ASIDE = "aside"
+VOLUMES = "volumes"  # the layout without folders of labels, where nothing stands aside
 BIDS_ASIDE = "sourcedata/mrclass/aside"
 _KEPT = (
     "row_id", "series_key", "volume_index", "volume_note", "status", "reason", "description", "source",
@@ -53,7 +54,7 @@ def make(
 
     Args:
         rows: of the ledger; those of one series follow each other. Gone through once.
-        layout: labels or bids.
+        layout: labels, bids or volumes.
         mode: copy, link or nifti.
         names: pseudonyms of a row.
         fingerprint: of a series in the ledger, by its key.
@@ -74,12 +75,12 @@ def make(
                 left.append((row, f"{row['status']}: {row['reason']}"))
         for thing, number in _things(done, mode):
             key = named.series if number is None else f"{named.series}/{number}"
-            folder, reason = _aside(done if number is None else [thing], layout)
+            folder, reason = ("", "") if layout == VOLUMES else _aside(done if number is None else [thing], layout)
             if layout == "bids" and not reason:
                 target = bids_file(thing, named, used, before(key))
             else:
                 path = labels_folder(thing, named) if number is None else labels_file(thing, named)
-                target = f"{folder}/{path}"
+                target = f"{folder}/{path}".lstrip("/")
             used.add(target)
             shown = ASIDE if reason else folder_of(str(thing["label"]))
             puts.append(Put(key, number, target, shown, reason, fingerprint(series_key), thing, named))

@@ -100,8 +100,26 @@ def acquisition_axis(shape: tuple[int, ...], spacing: NDArray[np.float64]) -> in
     return coarsest if spacing[coarsest] > ANISOTROPY * float(np.median(spacing)) else 2
 
 
-def orient(shape: tuple[int, ...], affine: NDArray[np.float64]) -> Orientation:
+def slice_axes(shape: tuple[int, ...], affine: NDArray[np.float64], extent: float) -> tuple[int, ...]:
+    """Voxel axes that a volume could have been acquired along, its own first.
+
+    Where no axis has the clearly largest spacing, and the volume is `extent` mm long along each of the two
+    others, slices across an axis look like those of an acquisition along it.
+    """
+    spacing = spacing_of(affine)
+    own = acquisition_axis(shape, spacing)
+    if min(shape[:3]) == 1 or float(spacing.max()) > ANISOTROPY * float(np.median(spacing)):
+        return (own,)
+    long = [shape[axis] * spacing[axis] >= extent for axis in range(3)]
+    return (own, *(axis for axis in range(3) if axis != own and all(long[:axis] + long[axis + 1 :])))
+
+
+def orient(
+    shape: tuple[int, ...], affine: NDArray[np.float64], slice_axis: int | None = None
+) -> Orientation:
     """Swaps and flips that bring a volume closest to the display convention, without any rotation.
+
+    The slices lie across `slice_axis`, by default the acquisition axis.
 
     Axial rows run from anterior to posterior and columns from the patient's right to left; coronal rows from
     superior to inferior and columns from right to left; sagittal rows from superior to inferior and columns
@@ -109,7 +127,8 @@ def orient(shape: tuple[int, ...], affine: NDArray[np.float64]) -> Orientation:
     """
     spacing = spacing_of(affine)
     directions = (affine[:3, :3] / spacing).T  # (axis, RAS): unit vectors
-    slice_axis = acquisition_axis(shape, spacing)
+    if slice_axis is None:
+        slice_axis = acquisition_axis(shape, spacing)
     # rounded, so that the same grid stored in another order meets the same tie-break
     along = np.round(np.abs(directions[slice_axis]), 6)
     nearest = int(along.shape[0] - 1 - np.argmax(along[::-1]))

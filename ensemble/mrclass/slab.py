@@ -92,7 +92,14 @@ def foreground_middle(mask: NDArray[np.bool_], axis: int) -> float:
     return (first + last) / 2
 
 
-def slab(volume: Any, affine: Any, spacing: float = SPACING, size: int = SIZE, slices: int = SLICES) -> Slab:
+def slab(
+    volume: Any,
+    affine: Any,
+    spacing: float = SPACING,
+    size: int = SIZE,
+    slices: int = SLICES,
+    slice_axis: int | None = None,
+) -> Slab:
     """The slices around the middle of the acquisition, centred on the foreground, by one interpolation.
 
     The grid keeps the direction of the acquisition; rows and columns are only swapped and counted backwards
@@ -105,13 +112,14 @@ def slab(volume: Any, affine: Any, spacing: float = SPACING, size: int = SIZE, s
         spacing: mm between slices, rows and columns of the slab.
         size: rows and columns of the slab.
         slices: slices wanted.
+        slice_axis: voxel axis the slices lie across; by default the acquisition axis.
 
     Raises:
         VolumeError: the volume or its affine cannot be looked at; the message says why.
     """
     array = _checked(volume)
     matrix = geometry.check_affine(affine)
-    turn = geometry.orient(array.shape, matrix)
+    turn = geometry.orient(array.shape, matrix, slice_axis)
     count = geometry.slice_count(turn.shape[0], float(turn.spacing[0]), spacing, slices)
     step = spacing / turn.spacing  # target spacing in stored voxels, (slices, rows, columns)
     middle = (turn.shape[0] - 1) / 2

@@ -22,7 +22,8 @@ from mrclass.ledger import FILE_NAME, Ledger
 from mrclass.pages import in_order
 from mrclass.plan import fingerprint
 
-LAYOUTS, MODES = ("labels", "bids"), ("copy", "link", "nifti")
+# "volumes" has no folder per label: a label that a person changes later moves nothing. It is for `gather`.
+LAYOUTS, MODES = ("labels", "bids", "volumes"), ("copy", "link", "nifti")
 
 
 @dataclass(frozen=True)
@@ -53,17 +54,19 @@ def sort(
     dry_run: bool = False,
     timeout_s: float = 300.0,
     progress: Callable[[int, int], None] | None = None,
+    keep: Callable[[Mapping[str, Any]], bool] | None = None,
 ) -> Sorted:
     """Sort the series of a run.
 
     Args:
         out: folder of the run.
         dest: folder to put them into: new, empty, or that of an earlier sort of the same layout and mode.
-        layout: "labels" (a folder per label) or "bids".
+        layout: "labels" (a folder per label), "bids" or "volumes" (no folder per label).
         mode: "copy", "link" or "nifti"; by default copy, for BIDS nifti, the only one it knows.
         dry_run: only plan; nothing at all is written.
         timeout_s: limit for the conversion of one series, in seconds.
         progress: called with (things done, things to do).
+        keep: says of a row of the ledger whether it is meant; all by default.
 
     Raises:
         UsageError: DEST is no place for it, layout and mode do not go together, or the input is gone.
@@ -81,7 +84,7 @@ def sort(
         _check_places(dest, out, inputs)
         state = State.read(dest)
         made = _sort_plan.make(
-            in_order(book),
+            (row for row in in_order(book) if keep is None or keep(row)),
             layout,
             how,
             lambda row: _names(row, book, roots),

@@ -56,11 +56,12 @@ class AcquisitionSlab(Transform):
         self.size = size
         self.slices = slices
 
-    def __call__(self, img: Any) -> MetaTensor:
+    def __call__(self, img: Any, slice_axis: int | None = None) -> MetaTensor:
         """Slab of one volume.
 
         Args:
             img: MetaTensor, shape (1, I, J, K) with its affine, as after LoadImage and EnsureChannelFirst.
+            slice_axis: voxel axis the slices lie across; by default the acquisition axis.
 
         Returns:
             MetaTensor, float32, shape (slices, H, W). Its meta holds `acquisition_plane`, `slice_axis` and
@@ -84,7 +85,8 @@ class AcquisitionSlab(Transform):
                 "Split it into volumes first."
             )
         data = img.as_tensor() if isinstance(img, MetaTensor) else img
-        cut = slab(data[0], torch.as_tensor(affine).cpu().numpy(), self.spacing, self.size, self.slices)
+        matrix = torch.as_tensor(affine).cpu().numpy()
+        cut = slab(data[0], matrix, self.spacing, self.size, self.slices, slice_axis)
         slab_affine = torch.from_numpy(cut.affine)
         meta: dict[str, Any] = {"acquisition_plane": cut.acquisition_plane, "slice_axis": cut.slice_axis}
         meta["slab_affine"] = slab_affine
@@ -200,7 +202,12 @@ class _Twin(MapTransform):
 
 
 class AcquisitionSlabd(_Twin):
-    """Dictionary twin of AcquisitionSlab: (1, I, J, K) becomes (slices, H, W)."""
+    """Dictionary twin of AcquisitionSlab: (1, I, J, K) becomes (slices, H, W).
+
+    Where the dictionary holds `slice_axis`, the slices lie across that axis of the volume.
+    """
+
+    transform: AcquisitionSlab
 
     def __init__(
         self,
@@ -212,6 +219,12 @@ class AcquisitionSlabd(_Twin):
     ) -> None:
         super().__init__(keys, allow_missing_keys)
         self.transform = AcquisitionSlab(spacing, size, slices)
+
+    def __call__(self, data: Mapping[Hashable, Any]) -> dict[Hashable, Any]:
+        result = dict(data)
+        for key in self.key_iterator(result):
+            result[key] = self.transform(result[key], result.get("slice_axis"))
+        return result
 
 
 class N4BiasFieldCorrectiond(_Twin):

@@ -47,26 +47,37 @@ def read(truth: Truth) -> list[tuple[str, str, str]]:
     """Lines of a truth CSV as (file, label key, source).
 
     Raises:
+        UsageError: as in `lines`.
+    """
+    return [
+        (line[truth.file_column], key, line.get(truth.source_column) or "") for line, key in lines(truth)
+    ]
+
+
+def lines(truth: Truth) -> list[tuple[dict[str, str], str]]:
+    """Lines of a truth CSV, column -> cell, that name a file and pass `where`, each with its label key.
+
+    Raises:
         UsageError: the CSV cannot be read, lacks a column, names a strange label, or nothing is left.
     """
     try:
         with truth.path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            columns, lines = list(reader.fieldnames or []), list(reader)
+            columns, held = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{truth.path} cannot be read as a truth CSV: {error}") from error
     for column in (truth.file_column, truth.label_column, *(truth.where or {})):
         if column not in columns:
             raise UsageError(f"{truth.path} has no column {column!r}; it has: {', '.join(columns)}")
     found = []
-    for line in lines:
+    for line in held:
         if any(line[column] != value for column, value in (truth.where or {}).items()):
             continue
         key = label_key(line[truth.label_column] or "", truth)
         if key != SKIP and line[truth.file_column]:
-            found.append((line[truth.file_column], key, line.get(truth.source_column) or ""))
+            found.append((line, key))
     if not found:
-        raise UsageError(f"{truth.path} has no line left to compare ({len(lines)} in all).")
+        raise UsageError(f"{truth.path} has no line left to compare ({len(held)} in all).")
     return found
 
 

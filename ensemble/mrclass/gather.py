@@ -1,0 +1,237 @@
+"""Labelled volumes for training: from catalogue CSVs, class folders, and runs whose labels a person gave.
+
+Reads CSVs, folders and a run's ledger; for a run, the series with a label are converted to NIfTI below a
+folder that is named for it, as `mrclass sort --nifti` converts them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mrclass import labels
+from mrclass.errors import UsageError
+from mrclass.truth import Truth
+
+# What a catalogue may call the sections.
+SECTION_NAMES = {
+    **dict.fromkeys(("training", "train"), "training"),
+    **dict.fromkeys(("validation", "val", "valid"), "validation"),
+}
+NO_PATIENT = "no patient named: each file counts as one"
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One labelled volume.
+
+    Attributes:
+        image: NIfTI file.
+        label: label key.
+        patient: whoever it shows; volumes of one patient have the same text, across catalogues too.
+        source: where it comes from: hospital, scanner, data set.
+        section: training or validation where a catalogue fixes it, else "".
+        guessed: what had to be assumed of it, or "".
+        family: set when volumes are split: all that must stay on one side has the same text.
+        content: sha256 of its voxels, once they were looked at.
+    """
+
+    image: Path
+    label: str
+    patient: str
+    source: str
+    section: str = ""
+    guessed: str = ""
+    family: str = ""
+    content: str = ""
+
+
+@dataclass(frozen=True)
+class Left:
+    """A volume that was left out, and why."""
+
+    image: str
+    label: str
+    reason: str
+
+
+Found = tuple[list[Volume], list[Left]]
+
+
+def catalogue(truth: Truth, patient_column: str = "patient", section_column: str = "") -> Found:
+    """Volumes of a catalogue CSV: columns file and label; patient and source where it has them.
+
+    Args:
+        truth: the CSV and how to read it; files are relative to its folder, or to `root`.
+        patient_column: column of the patient; where it is absent or empty each file is a patient of its own.
+        section_column: column that says training or validation; other values leave a volume out.
+
+    Raises:
+        UsageError: the CSV cannot be read or lacks a column.
+    """
+    from mrclass import truth as truths
+
+    home = truth.root or truth.path.parent
+    volumes, left = [], []
+    for line, key in truths.lines(truth):
+        name = line[truth.file_column]
+        section = ""
+        if section_column:
+            if section_column not in line:
+                raise UsageError(f"{truth.path} has no column {section_column!r}; it has: {', '.join(line)}")
+            section = SECTION_NAMES.get((line[section_column] or "").strip().lower(), "")
+            if not section:
+                said = line[section_column] or "nothing"
+                left.append(Left(name, key, f"its {section_column} is {said}: neither training nor validation"))
+                continue
+        patient = (line.get(patient_column) or "").strip()
+        source = (line.get(truth.source_column) or "").strip() or truth.path.parent.resolve().name
+        path = home / name
+        if not path.is_file():
+            left.append(Left(name, key, "the file is not there"))
+            continue
+        volumes.append(
+            Volume(path, key, patient or str(path), source, section, "" if patient else NO_PATIENT)
+        )
+    return volumes, left
+
+
+def folders(root: Path) -> Found:
+    """Volumes of class folders: LABEL/.../*.nii.gz, as `mrclass sort --nifti` lays them and a person mends.
+
+    The folder below the label's is the patient; a file straight in the label's folder is a patient of its
+    own. What lies in folders that no label is called after is left out.
+
+    Raises:
+        UsageError: it is no folder, or holds no folder of a label.
+    """
+    if not root.is_dir():
+        raise UsageError(f"{root} is no folder; wanted one with a folder per label: T1w/, T2w/ ...")
+    volumes, left = [], []
+    named = 0
+    for folder in sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != "."):
+        files = sorted(path for path in folder.rglob("*.nii*") if _is_nifti(path))
+        try:
+            key = labels.parse(folder.name)
+        except ValueError:
+            left += [Left(str(path), "", f"{folder.name} is not a label") for path in files]
+            continue
+        named += 1
+        for path in files:
+            parts = path.relative_to(folder).parts
+            patient, guessed = (parts[0], "") if len(parts) > 1 else (str(path), NO_PATIENT)
+            volumes.append(Volume(path, key, patient, root.resolve().name, guessed=guessed))
+    if not named:
+        raise UsageError(f"{root} holds no folder called {', '.join(labels.DISPLAY.values())}.")
+    return volumes, left
+
+
+def _is_nifti(path: Path) -> bool:
+    return path.name.endswith((".nii", ".nii.gz")) and not path.name.startswith(".")
+
+
+def reviewed(
+    out: Path,
+    truth: Truth,
+    dest: Path,
+    timeout_s: float = 300.0,
+    progress: Callable[[int, int], None] | None = None,
+) -> Found:
+    """Volumes of a run that a truth CSV gives labels to, as NIfTI files below `dest`.
+
+    A line of the CSV is about a row of the run as in `mrclass evaluate` (file, or folder that holds it); a
+    CSV with the column `row_id` of results.csv names rows by it, so that volumes of one series may differ.
+
+    Args:
+        out: folder of the run.
+        truth: labels a person gave.
+        dest: new folder, or that of an earlier call: what lies there is not converted again.
+        timeout_s: limit for the conversion of one series, in seconds.
+        progress: called with (volumes done, volumes to do).
+
+    Raises:
+        UsageError: CSV or DEST are off, or no row of the run is in the CSV.
+        LedgerError, SortError: OUT holds no usable ledger; DEST holds something else.
+    """
+    from mrclass import sort
+
+    known = _known(out, truth)
+    done = sort.sort(
+        out, dest, "volumes", "nifti", timeout_s=timeout_s, progress=progress,
+        keep=lambda row: int(row["row_id"]) in known,
+    )  # fmt: skip
+    failed = {put.key: trouble for put, trouble in done.failed}
+    volumes, left = [], []
+    for put in done.plan.puts:
+        label, source = known[int(put.row["row_id"])]
+        if put.key in failed:
+            left.append(Left(str(put.row["source"]), label, failed[put.key]))
+            continue
+        image = dest / f"{put.target}.nii.gz"
+        volumes.append(Volume(image, label, put.names.subject, source or out.resolve().name))
+    for row, reason in done.plan.left:
+        if int(row["row_id"]) in known:
+            left.append(Left(str(row["source"]), known[int(row["row_id"])][0], reason))
+    return volumes, left
+
+
+def _known(out: Path, truth: Truth) -> dict[int, tuple[str, str]]:
+    """Row of the ledger -> label key and source of its line in the CSV."""
+    from mrclass import truth as truths
+    from mrclass.ledger import FILE_NAME, Ledger
+
+    lines = truths.lines(replace(truth, file_column=_row_or_file(truth)))
+    with Ledger(out / FILE_NAME, create=False) as book:
+        rows, roots = book.rows(), book.roots()
+    source = truth.source_column
+    if "row_id" in lines[0][0]:
+        named = {line["row_id"]: (key, _source(line, source)) for line, key in lines}
+        known = {row["row_id"]: named[str(row["row_id"])] for row in rows if str(row["row_id"]) in named}
+    else:
+        # `join` tells of a case what the run said; the number of the row in place of its label leads back
+        numbered = [{**row, "status": "done", "label": str(row["row_id"])} for row in rows]
+        triples = [(line[truth.file_column], key, line.get(source) or "") for line, key in lines]
+        cases, _, _ = truths.join(triples, numbered, roots, truth.root or truth.path.parent)
+        known = {int(case.predicted): (case.truth, case.source) for case in cases}
+    if not known:
+        raise UsageError(
+            f"None of the {len(lines)} lines of {truth.path} is about one of the {len(rows)} rows of {out}; "
+            "see --root, --file-column and --where."
+        )
+    return known
+
+
+def _row_or_file(truth: Truth) -> str:
+    """Column that names what a line is about: row_id where the CSV has it, else that of the file."""
+    try:
+        with truth.path.open(encoding="utf-8-sig") as file:
+            first = file.readline().strip().split(",")
+    except (OSError, UnicodeDecodeError):
+        return truth.file_column  # the reader says what is wrong
+    return "row_id" if "row_id" in first else truth.file_column
+
+
+def _source(line: Mapping[str, Any], column: str) -> str:
+    """The source of a reviewed line; in a copy of results.csv that column is the path of the series."""
+    return "" if "series_key" in line else str(line.get(column) or "")
+
+
+def gathered(found: Sequence[Found]) -> Found:
+    """Everything found, and everything left out, in one."""
+    volumes: list[Volume] = []
+    left: list[Left] = []
+    for some, without in found:
+        volumes += some
+        left += without
+    return volumes, left
+
+
+def told(left: Sequence[Left]) -> Iterator[str]:
+    """What was left out by reason, commonest first, each with how many and the first of them."""
+    reasons: dict[str, list[Left]] = {}
+    for one in left:
+        reasons.setdefault(one.reason.partition(":")[0], []).append(one)
+    for reason, some in sorted(reasons.items(), key=lambda pair: -len(pair[1])):
+        yield f"  {len(some)}: {reason} ({some[0].image}{', ...' if len(some) > 1 else ''})"
