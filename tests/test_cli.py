@@ -14,7 +14,7 @@ import pytest
 from mrclass import __version__, cli, run
 from tiny_bundles import make_card
 
-COMMANDS = ("classify", "report", "audit", "sort", "evaluate", "calibrate", "bundles", "phantom")
+COMMANDS = ("classify", "report", "audit", "sort", "evaluate", "calibrate", "datalist", "bundles", "phantom")
 HEAVY = {
     "torch",
     "monai",

@@ -75,7 +75,9 @@ def make(
                 left.append((row, f"{row['status']}: {row['reason']}"))
         for thing, number in _things(done, mode):
             key = named.series if number is None else f"{named.series}/{number}"
-            folder, reason = ("", "") if layout == VOLUMES else _aside(done if number is None else [thing], layout)
+            folder, reason = (
+                ("", "") if layout == VOLUMES else _aside(done if number is None else [thing], layout)
+            )
             if layout == "bids" and not reason:
                 target = bids_file(thing, named, used, before(key))
             else:

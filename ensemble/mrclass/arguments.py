@@ -1,4 +1,4 @@
-"""The arguments of every command; imports nothing of ours but the version, so that --help answers at once."""
+"""The arguments of every command; imports nothing that is heavy, so that --help answers at once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from mrclass import __version__
+from mrclass import __version__, cli_datalist
 
 _EPILOG = """exit codes:
   0  all done
@@ -112,26 +112,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--page", type=Path, metavar="FOLDER", help="write evaluate.html and its figures as PNG there"
     )
-    one.add_argument(
-        "--root", type=Path, help="folder the CSV's files are relative to (default: where the CSV is)"
-    )
-    one.add_argument(
-        "--file-column", default="file", metavar="NAME", help="column of the path (default: file)"
-    )
-    one.add_argument(
-        "--label-column", default="label", metavar="NAME", help="column of the label (default: label)"
-    )
-    one.add_argument("--source-column", default="source", metavar="NAME", help="column of the source, if any")
-    one.add_argument(
-        "--where", action="append", default=[], metavar="NAME=VALUE", help="only lines with this value"
-    )
-    one.add_argument(
-        "--map",
-        action="append",
-        default=[],
-        metavar="NAME=LABEL",
-        help="what a label of the CSV stands for, or skip",
-    )
+    _columns(one)
 
     one = command(
         "calibrate",
@@ -163,6 +144,15 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="take the fitted temperatures over (default: only report them)",
     )
+
+    one = command(
+        "datalist",
+        "make the training list of the bundles from labelled volumes",
+        epilog=cli_datalist.EPILOG,
+    )
+    cli_datalist.add_to(one)
+    _columns(one)
+    _timeout(one)
 
     one = command(
         "bundles",
@@ -240,6 +230,32 @@ def _member_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="LABEL=FOLDER",
         help="use this bundle for this label; may be repeated",
+    )
+
+
+def _columns(parser: argparse.ArgumentParser) -> None:
+    """How a CSV of known labels is read."""
+    parser.add_argument(
+        "--root", type=Path, help="folder the CSV's files are relative to (default: where the CSV is)"
+    )
+    parser.add_argument(
+        "--file-column", default="file", metavar="NAME", help="column of the path (default: file)"
+    )
+    parser.add_argument(
+        "--label-column", default="label", metavar="NAME", help="column of the label (default: label)"
+    )
+    parser.add_argument(
+        "--source-column", default="source", metavar="NAME", help="column of the source, if any"
+    )
+    parser.add_argument(
+        "--where", action="append", default=[], metavar="NAME=VALUE", help="only lines with this value"
+    )
+    parser.add_argument(
+        "--map",
+        action="append",
+        default=[],
+        metavar="NAME=LABEL",
+        help="what a label of the CSV stands for, or skip",
     )
 
 

@@ -163,15 +163,7 @@ def _sort(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from mrclass import evaluate, truth
 
-    known = truth.Truth(
-        options.truth,
-        options.file_column,
-        options.label_column,
-        options.source_column,
-        options.root,
-        _pairs("--where", options.where),
-        {name.lower(): truth.stands_for(label) for name, label in _pairs("--map", options.map).items()},
-    )
+    known = truth.given(options.truth, options)
     compared = truth.compare(options.run_folder, known, options.command_line)
     figures = truth.figures_of(compared, options.data)
     print(evaluate.table(figures))
@@ -190,6 +182,12 @@ def _evaluate(options: argparse.Namespace) -> int:
             page = evaluate_page.write(options.page, figures, options.run_folder, thumbnails, progress)
         _say(f"Page: {page}")
     return DONE
+
+
+def _datalist(options: argparse.Namespace) -> int:
+    from mrclass import cli_datalist
+
+    return cli_datalist.run(options)
 
 
 def _calibrate(options: argparse.Namespace) -> int:
@@ -252,17 +250,6 @@ def _print_json(content: Any) -> None:
     print()
 
 
-def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """`NAME=VALUE` arguments of an option."""
-    found = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UsageError(f"{option} {text}: write NAME=VALUE.")
-        found[name] = value
-    return found
-
-
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "classify": _classify,
     "report": _report,
@@ -270,6 +257,7 @@ COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "sort": _sort,
     "evaluate": _evaluate,
     "calibrate": _calibrate,
+    "datalist": _datalist,
     "bundles": _bundles,
     "phantom": _phantom,
 }

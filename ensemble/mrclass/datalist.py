@@ -227,9 +227,7 @@ def split_by_patient(items: Sequence[Item], fraction: float = 0.2, seed: int = 0
     }
 
 
-def refuse_leaks(
-    sections: Mapping[str, Sequence[Item]], keys: Sequence[str] = ("patient", "image")
-) -> None:
+def refuse_leaks(sections: Mapping[str, Sequence[Item]], keys: Sequence[str] = ("patient", "image")) -> None:
     """Raises UsageError where a patient or a file is in both sections: validation would measure memory."""
     for key in keys:
         first, second = ({item[key] for item in sections[name]} for name in SECTIONS)

@@ -84,7 +84,9 @@ def catalogue(truth: Truth, patient_column: str = "patient", section_column: str
             section = SECTION_NAMES.get((line[section_column] or "").strip().lower(), "")
             if not section:
                 said = line[section_column] or "nothing"
-                left.append(Left(name, key, f"its {section_column} is {said}: neither training nor validation"))
+                left.append(
+                    Left(name, key, f"its {section_column} is {said}: neither training nor validation")
+                )
                 continue
         patient = (line.get(patient_column) or "").strip()
         source = (line.get(truth.source_column) or "").strip() or truth.path.parent.resolve().name

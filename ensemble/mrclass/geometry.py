@@ -114,9 +114,7 @@ def slice_axes(shape: tuple[int, ...], affine: NDArray[np.float64], extent: floa
     return (own, *(axis for axis in range(3) if axis != own and all(long[:axis] + long[axis + 1 :])))
 
 
-def orient(
-    shape: tuple[int, ...], affine: NDArray[np.float64], slice_axis: int | None = None
-) -> Orientation:
+def orient(shape: tuple[int, ...], affine: NDArray[np.float64], slice_axis: int | None = None) -> Orientation:
     """Swaps and flips that bring a volume closest to the display convention, without any rotation.
 
     The slices lie across `slice_axis`, by default the acquisition axis.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
 import json
@@ -49,9 +50,7 @@ def read(truth: Truth) -> list[tuple[str, str, str]]:
     Raises:
         UsageError: as in `lines`.
     """
-    return [
-        (line[truth.file_column], key, line.get(truth.source_column) or "") for line, key in lines(truth)
-    ]
+    return [(line[truth.file_column], key, line.get(truth.source_column) or "") for line, key in lines(truth)]
 
 
 def lines(truth: Truth) -> list[tuple[dict[str, str], str]]:
@@ -302,3 +301,31 @@ def stands_for(text: str) -> str:
         return labels.parse(text)
     except ValueError as error:
         raise UsageError(f"--map: {error}, skip") from error
+
+
+def given(path: Path, options: argparse.Namespace) -> Truth:
+    """A truth CSV, and how the command line says it is to be read.
+
+    Raises:
+        UsageError: --where or --map are off.
+    """
+    return Truth(
+        path,
+        options.file_column,
+        options.label_column,
+        options.source_column,
+        options.root,
+        _pairs("--where", options.where),
+        {name.lower(): stands_for(label) for name, label in _pairs("--map", options.map).items()},
+    )
+
+
+def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """`NAME=VALUE` arguments of an option."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise UsageError(f"{option} {text}: write NAME=VALUE.")
+        found[name] = value
+    return found

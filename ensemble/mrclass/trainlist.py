@@ -1,0 +1,282 @@
+"""From labelled volumes to a training list: unfit ones and copies left out, split, leaks refused, written.
+
+Reads the volumes once; writes the list (JSON, read by the bundles' train.json through `mrclass.datalist`) and
+a CSV of what was left out. Source of the split: paper, section 2.4 (80/20, stratified by label).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mrclass import __version__, datalist, labels
+from mrclass.errors import SeriesError, UsageError
+from mrclass.gather import Left, Volume
+
+SMALLEST = 20  # pixels of 2 mm: 40 mm; a smaller picture of a head shows no head
+FEW = 5  # patients of a label below which its figures say little
+BY = ("patient", "source")
+Sections = Mapping[str, Sequence[Volume]]
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A training list before it is written.
+
+    Attributes:
+        sections: training and validation; training alone where nothing was split.
+        left: volumes that were left out, with the reason.
+        warnings: sentences about labels of which there is little.
+    """
+
+    sections: Sections
+    left: Sequence[Left]
+    warnings: Sequence[str]
+
+
+def make(
+    volumes: Sequence[Volume],
+    by: str = "patient",
+    fraction: float = 0.2,
+    seed: int = 0,
+    split: bool = True,
+    smallest: int = SMALLEST,
+    progress: Callable[[int, int], None] | None = None,
+    before: Sequence[Left] = (),
+) -> Listed:
+    """Choose and split volumes.
+
+    Args:
+        volumes: of `gather`.
+        by: what must not stand in both sections: patient, or source (then neither a patient).
+        fraction: share for validation, of the patients (sources) of each label.
+        seed: of the split.
+        split: whether volumes without a section of their own are split; else all are training.
+        smallest: pixels of the slab that the foreground of one slice must be high and wide; 0: any.
+        progress: called with (volumes done, volumes to do).
+        before: what was left out already.
+
+    Raises:
+        UsageError: no volume is left, or something is in both sections.
+    """
+    if by not in BY:
+        raise UsageError(f"{by!r}: choose one of {', '.join(BY)}.")
+    if not 0 < fraction < 1:
+        raise UsageError(f"The share for validation is {fraction:g}; wanted one between 0 and 1.")
+    seen, left = _looked_at(volumes, smallest, progress)
+    related = _families(seen, by)
+    kept, copies = _without_copies(related)
+    left = [*before, *left, *copies]
+    if not kept:
+        raise UsageError(
+            f"No volume of {len(volumes) + len(before)} is left"
+            + (f"; of {left[0].image}: {left[0].reason}." if left else ".")
+        )
+    sections = _sections(kept, by, fraction, seed) if split else {"training": kept}
+    return Listed(sections, left, _warnings(sections, by))
+
+
+def _looked_at(
+    volumes: Sequence[Volume], smallest: int, progress: Callable[[int, int], None] | None
+) -> tuple[list[Volume], list[Left]]:
+    """Volumes that the networks can look at, with their content, and those they cannot."""
+    seen, left = [], []
+    for count, volume in enumerate(volumes, start=1):
+        try:
+            content, (height, width) = look(volume.image)
+        except (SeriesError, OSError) as error:
+            left.append(Left(str(volume.image), volume.label, f"cannot be looked at: {error}"))
+        else:
+            if min(height, width) < smallest:
+                reason = f"too small to judge: {height} x {width} pixels of foreground, wanted {smallest}"
+                left.append(Left(str(volume.image), volume.label, reason))
+            else:
+                seen.append(replace(volume, content=content))
+        if progress is not None:
+            progress(count, len(volumes))
+    return seen, left
+
+
+def look(image: Path) -> tuple[str, tuple[int, int]]:
+    """What an image is, and how much of it the networks see.
+
+    Returns:
+        sha256 of the shape and the stored voxels, whatever stands in the header; and rows and columns, in
+        pixels of the slab, that the foreground of its largest slice spans.
+
+    Raises:
+        VolumeError: it cannot be read, or the networks cannot look at it.
+    """
+    import nibabel as nib
+    import numpy as np
+
+    from mrclass.slab import foreground, slab
+    from mrclass.volume import check_image
+
+    check_image(image)
+    loaded: Any = nib.load(image)
+    try:
+        stored = np.ascontiguousarray(loaded.dataobj.get_unscaled())
+        voxels = np.asarray(loaded.dataobj, dtype=np.float32)
+    except (EOFError, ValueError) as error:
+        raise SeriesError(f"{image.name} cannot be read: {error}") from error
+    digest = hashlib.sha256(f"{stored.shape} {stored.dtype.str}".encode())
+    digest.update(stored.data)
+    spans = []
+    for mask in foreground(slab(voxels, loaded.affine).slices):
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        spans.append((int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1) if rows.size else (0, 0))
+    return digest.hexdigest(), max(spans, key=min)
+
+
+def _families(volumes: Sequence[Volume], by: str) -> list[Volume]:
+    """Volumes with the name of the family each belongs to.
+
+    A family is what must not be torn apart: a patient; all patients who share an image (they are one person
+    under two names); by source also all patients of a source, and all sources that share a patient.
+    """
+    parents: dict[str, str] = {}
+
+    def root(name: str) -> str:
+        while parents.setdefault(name, name) != name:
+            name = parents[name]
+        return name
+
+    for volume in volumes:
+        own = root(f"patient {volume.patient}")
+        for other in [f"image {volume.content}"] + ([f"source {volume.source}"] if by == "source" else []):
+            parents[root(other)] = own
+    return [replace(volume, family=root(f"patient {volume.patient}")) for volume in volumes]
+
+
+def _without_copies(volumes: Sequence[Volume]) -> tuple[list[Volume], list[Left]]:
+    """One of each image in each section; none of an image that stands under two labels."""
+    first: dict[tuple[str, str], Volume] = {}
+    named: dict[str, set[str]] = defaultdict(set)
+    for volume in volumes:
+        first.setdefault((volume.content, volume.section), volume)
+        named[volume.content].add(volume.label)
+    kept, left = [], []
+    for volume in volumes:
+        original = first[volume.content, volume.section]
+        if len(named[volume.content]) > 1:
+            shown = " and ".join(
+                labels.display(key) for key in sorted(named[volume.content], key=labels.sort_key)
+            )
+            left.append(Left(str(volume.image), volume.label, f"the same image is labelled {shown}"))
+        elif volume is original:
+            kept.append(volume)
+        else:
+            left.append(Left(str(volume.image), volume.label, f"the same image again: {original.image}"))
+    return kept, left
+
+
+def _sections(volumes: Sequence[Volume], by: str, fraction: float, seed: int) -> Sections:
+    """Training and validation: as the catalogue says, else by the bundles' own split.
+
+    Raises:
+        UsageError: nothing to tell apart, or a leak.
+    """
+    free = [volume for volume in volumes if not volume.section]
+    items = [{"truth": volume.label, "patient": volume.family, "volume": volume} for volume in free]
+    if free and len({volume.family for volume in volumes}) < 2:
+        raise UsageError(
+            f"All volumes belong to one {by}: nothing can be set aside. "
+            + ("Split them --by patient." if by == "source" else "Add patients, or leave it --unsplit.")
+        )
+    parts = datalist.split_by_patient(items, fraction, seed)
+    sections = {
+        name: [v for v in volumes if v.section == name] + [item["volume"] for item in parts[name]]
+        for name in datalist.SECTIONS
+    }
+    datalist.refuse_leaks(
+        {name: [_leak_keys(volume) for volume in some] for name, some in sections.items()},
+        ("image content", "patient", *(["source"] if by == "source" else [])),
+    )
+    return sections
+
+
+def _leak_keys(volume: Volume) -> dict[str, str]:
+    return {
+        "patient": volume.patient,
+        "source": volume.source,
+        "image content": f"sha256 {volume.content[:12]}",
+    }
+
+
+def _warnings(sections: Sections, by: str) -> list[str]:
+    held = [volume for some in sections.values() for volume in some]
+    guessed = sum(bool(volume.guessed) for volume in held)
+    told = [f"{guessed} volumes without a patient: each counts as one of its own."] if guessed else []
+    for key in labels.KEYS:
+        families = {volume.family for volume in held if volume.label == key}
+        name = labels.display(key)
+        if not families:
+            told.append(f"No volume of {name}.")
+        elif len(families) < FEW:
+            much = "which cannot be in both sections" if len(families) == 1 else "too few to tell much"
+            told.append(f"{name} comes from {len(families)} {by}{'s' if len(families) > 1 else ''}, {much}.")
+    return told
+
+
+def table(sections: Sections) -> str:
+    """Volumes and patients per label and section, as text."""
+    head = f"{'LABEL':<8}" + "".join(f"{name.upper():>24}" for name in sections)
+    lines = [head]
+    keys = sorted({v.label for some in sections.values() for v in some}, key=labels.sort_key)
+    for key in [*keys, ""]:
+        cells = []
+        for some in sections.values():
+            mine = [volume for volume in some if not key or volume.label == key]
+            patients = len({volume.patient for volume in mine})
+            cells.append(f"{f'{len(mine)} of {patients} patients':>24}")
+        lines.append(f"{labels.display(key) or 'all':<8}" + "".join(cells))
+    return "\n".join(lines)
+
+
+def write(listed: Listed, path: Path, made: Mapping[str, Any], base: Path | None = None) -> Path | None:
+    """Write the list, and beside it what was left out, each in one step.
+
+    Args:
+        listed: of `make`.
+        path: JSON file: an object with training and validation, or one list where nothing was split.
+        made: what it was made by, kept in the object.
+        base: folder that the names of the images are written relative to; by default they are absolute.
+
+    Returns:
+        The CSV of what was left out; None where nothing was.
+    """
+    from mrclass.report.files import replace_parts, replace_text
+    from mrclass.report.tables import csv_line
+
+    entries = {name: [_entry(volume, base) for volume in some] for name, some in listed.sections.items()}
+    content: Any = {"made_by": {"mrclass": __version__, **made}, **entries}
+    if list(entries) == ["training"]:
+        content = entries["training"]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_text(path, json.dumps(content, indent=1) + "\n")
+    aside = path.with_name(f"{path.stem}-left-out.csv")
+    if not listed.left:
+        aside.unlink(missing_ok=True)
+        return None
+    rows: Iterable[Sequence[str]] = (
+        (one.image, labels.display(one.label), one.reason) for one in listed.left
+    )
+    replace_parts(aside, (csv_line(row).encode() for row in [("file", "label", "reason"), *rows]))
+    return aside
+
+
+def _entry(volume: Volume, base: Path | None) -> dict[str, str]:
+    image = os.path.abspath(volume.image)
+    return {
+        "image": image if base is None else os.path.relpath(image, os.path.abspath(base)),
+        "label": volume.label,
+        "patient": volume.patient,
+        "source": volume.source,
+    }

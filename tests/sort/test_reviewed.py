@@ -1,0 +1,95 @@
+"""Labels that a person gave to a run: the volumes are made, named by row or by folder, and listed."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import nibabel
+import pytest
+from mrclass import cli, gather
+from mrclass.errors import UsageError
+from mrclass.truth import Truth
+from sort_runs import Done
+
+
+def by_folder(done: Done, tmp_path: Path, *lines: str) -> Truth:
+    path = tmp_path / "review.csv"
+    path.write_text("\n".join(["file,label", *lines]))
+    return Truth(path, root=done.export)
+
+
+def test_the_labels_are_the_persons_and_the_volumes_are_made(done: Done, tmp_path: Path) -> None:
+    # the run took a/t1 for T1w, a/odd for a conflict, a/loc for other
+    truth = by_folder(done, tmp_path, "a/t1,T1ce", "a/odd,FLAIR", "a/loc,other")
+    volumes, left = gather.reviewed(done.out, truth, tmp_path / "volumes")
+    assert sorted(v.label for v in volumes) == ["flair", "other", "t1ce"]
+    assert all(nibabel.load(v.image).ndim == 3 for v in volumes)
+    assert left == []
+
+
+def test_only_series_with_a_label_are_converted(done: Done, tmp_path: Path) -> None:
+    gather.reviewed(done.out, by_folder(done, tmp_path, "a/t2,T2w"), tmp_path / "volumes")
+    assert len(list((tmp_path / "volumes").rglob("*.nii.gz"))) == 1
+
+
+def test_patients_are_the_runs_pseudonyms(done: Done, tmp_path: Path) -> None:
+    truth = by_folder(done, tmp_path, "a/t1,T1w", "a/t2,T2w", "b/t1,T1w")
+    volumes, _ = gather.reviewed(done.out, truth, tmp_path / "volumes")
+    assert len({v.patient for v in volumes}) == 2
+    assert all(v.patient.startswith("P-") for v in volumes)
+
+
+def test_a_label_changed_later_converts_nothing_again(done: Done, tmp_path: Path) -> None:
+    (first,), _ = gather.reviewed(done.out, by_folder(done, tmp_path, "a/t1,T1w"), tmp_path / "volumes")
+    before = first.image.stat().st_mtime_ns
+    again, _ = gather.reviewed(
+        done.out, by_folder(done, tmp_path, "a/t1,T1ce", "a/t2,T2w"), tmp_path / "volumes"
+    )
+    assert [v.label for v in again if v.image == first.image] == ["t1ce"]
+    assert first.image.stat().st_mtime_ns == before
+    assert len(again) == 2
+
+
+def test_by_row_the_volumes_of_one_series_may_differ(done: Done, tmp_path: Path) -> None:
+    with (done.out / "results.csv").open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    echoes = [row for row in rows if row["source"] == "a/dual"]
+    assert len(echoes) == 2
+    path = tmp_path / "review.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        for row, label in zip(echoes, ("other", "T2w"), strict=True):
+            writer.writerow({**row, "label": label})  # a copy of results.csv with its labels mended
+    volumes, _ = gather.reviewed(done.out, Truth(path), tmp_path / "volumes")
+    assert [v.label for v in volumes] == ["other", "t2w"]
+    assert [v.source for v in volumes] == [done.out.name] * 2
+
+
+def test_a_series_that_could_not_be_read_is_left_out_with_its_reason(done: Done, tmp_path: Path) -> None:
+    truth = by_folder(done, tmp_path, "a/t1,T1w", "a/torso,T1w")
+    volumes, (torso,) = gather.reviewed(done.out, truth, tmp_path / "volumes")
+    assert len(volumes) == 1
+    assert torso.image.startswith("a/torso")
+    assert torso.reason.startswith("unreadable: ")
+
+
+def test_a_csv_about_nothing_in_the_run_is_refused(done: Done, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="None of the 1 lines"):
+        gather.reviewed(done.out, by_folder(done, tmp_path, "z/none,T1w"), tmp_path / "volumes")
+
+
+def test_the_command_makes_volumes_and_list_of_a_reviewed_run(
+    done: Done, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = by_folder(done, tmp_path, "a/t1,T1w", "a/t2,T2w", "b/t1,T1w")
+    code = cli.main(
+        ["datalist", "--run", str(done.out), str(truth.path), "--root", str(done.export), "--volumes",
+         str(tmp_path / "volumes"), "--min-pixels", "0", "--unsplit", "-o", str(tmp_path / "list.json")]
+    )  # fmt: skip
+    assert code == 0, capsys.readouterr().err
+    listed = json.loads((tmp_path / "list.json").read_text())
+    assert sorted(entry["label"] for entry in listed) == ["t1w", "t2w"]  # a/t1 and b/t1 are one image
+    assert "1: the same image again" in capsys.readouterr().err

@@ -1,0 +1,281 @@
+"""`mrclass datalist`: what is gathered, left out, split and refused, from catalogues and class folders."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+from mrclass import cli, datalist, gather, trainlist
+from mrclass.errors import UsageError
+from mrclass.gather import Volume
+from mrclass.truth import Truth
+
+Make = Callable[..., Path]
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Make:
+    """Writes a box of the given pixels, 2 mm, in five slices of 64 x 64; `grey` tells boxes apart."""
+
+    def write(name: str, grey: int, rows: int = 40, columns: int = 40) -> Path:
+        voxels = np.zeros((64, 64, 5), np.uint8)
+        voxels[32 - rows // 2 : 32 + rows // 2, 32 - columns // 2 : 32 + columns // 2] = 200
+        voxels[32, 32] = grey
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nibabel.save(nibabel.Nifti1Image(voxels, np.diag([2.0, 2.0, 2.0, 1.0])), path)
+        return path
+
+    return write
+
+
+def volume(image: Path, label: str, patient: str, source: str = "here", section: str = "") -> Volume:
+    return Volume(image, label, patient, source, section)
+
+
+def eight(make: Make, label: str = "t1w", first: int = 0) -> list[Volume]:
+    """Eight volumes of eight patients, of two sources in turn."""
+    return [
+        volume(make(f"{label}{n}.nii.gz", first + n), label, f"{label}-p{n}", f"s{n % 4}") for n in range(8)
+    ]
+
+
+def placed(listed: trainlist.Listed, key: str = "patient") -> dict[str, set[str]]:
+    return {name: {getattr(v, key) for v in some} for name, some in listed.sections.items()}
+
+
+# ---- gathering
+
+
+def test_a_catalogue_gives_label_patient_and_source(make: Make, tmp_path: Path) -> None:
+    make("a.nii.gz", 1)
+    (tmp_path / "c.csv").write_text("file,label,patient,source\na.nii.gz,T2w,p1,hospital\n")
+    (found,), left = gather.catalogue(Truth(tmp_path / "c.csv"))
+    assert (found.label, found.patient, found.source, found.guessed) == ("t2w", "p1", "hospital", "")
+    assert left == []
+
+
+def test_a_file_of_the_catalogue_that_is_not_there_is_left_out_by_name(make: Make, tmp_path: Path) -> None:
+    make("a.nii.gz", 1)
+    (tmp_path / "c.csv").write_text("file,label,patient\na.nii.gz,T2w,p1\ngone.nii.gz,T1w,p2\n")
+    volumes, (gone,) = gather.catalogue(Truth(tmp_path / "c.csv"))
+    assert len(volumes) == 1
+    assert (gone.image, gone.reason) == ("gone.nii.gz", "the file is not there")
+
+
+def test_a_section_column_fixes_sections_and_leaves_the_test_set_out(make: Make, tmp_path: Path) -> None:
+    for n, name in enumerate("abc"):
+        make(f"{name}.nii.gz", n)
+    (tmp_path / "c.csv").write_text(
+        "file,label,patient,role\na.nii.gz,T2w,p1,train\nb.nii.gz,T2w,p2,validation\nc.nii.gz,T2w,p3,test\n"
+    )
+    volumes, (third,) = gather.catalogue(Truth(tmp_path / "c.csv"), section_column="role")
+    assert [v.section for v in volumes] == ["training", "validation"]
+    assert third.reason == "its role is test: neither training nor validation"
+
+
+def test_the_folder_below_a_labels_is_the_patient(make: Make, tmp_path: Path) -> None:
+    make("sorted/T1w/P-1/study-2/x_0.nii.gz", 1)
+    make("sorted/FLAIR/alone.nii.gz", 2)
+    make("sorted/aside/other/y.nii.gz", 3)
+    volumes, (aside,) = gather.folders(tmp_path / "sorted")
+    assert [(v.label, v.patient, bool(v.guessed)) for v in volumes] == [
+        ("flair", str(tmp_path / "sorted/FLAIR/alone.nii.gz"), True),
+        ("t1w", "P-1", False),
+    ]
+    assert aside.reason == "aside is not a label"
+
+
+def test_a_folder_without_folders_of_labels_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    with pytest.raises(UsageError, match="holds no folder called T1w"):
+        gather.folders(tmp_path)
+
+
+# ---- looking
+
+
+def test_the_size_of_what_is_seen_is_counted_in_pixels_of_two_millimetres(make: Make) -> None:
+    assert trainlist.look(make("a.nii.gz", 200, rows=30, columns=12))[1] in [(30, 12), (12, 30)]
+
+
+def test_a_volume_a_few_pixels_high_is_left_out_with_its_size(make: Make) -> None:
+    small = volume(make("small.nii.gz", 200, rows=8), "other", "tiny")
+    listed = trainlist.make([*eight(make), small])
+    (left,) = listed.left
+    assert left.image == str(small.image)
+    assert left.reason.startswith("too small to judge:")
+    assert "wanted 20" in left.reason
+
+
+def test_small_volumes_stay_where_none_is_too_small(make: Make) -> None:
+    small = volume(make("small.nii.gz", 200, rows=8), "other", "tiny")
+    assert trainlist.make([*eight(make), small], smallest=0).left == []
+
+
+def test_a_file_that_is_no_image_is_left_out_and_ends_nothing(make: Make, tmp_path: Path) -> None:
+    (tmp_path / "broken.nii.gz").write_bytes(b"no image")
+    listed = trainlist.make([*eight(make), volume(tmp_path / "broken.nii.gz", "t1w", "b")])
+    assert [one.reason.partition(":")[0] for one in listed.left] == ["cannot be looked at"]
+
+
+# ---- copies
+
+
+def test_content_is_the_voxels_whatever_the_header_says(make: Make, tmp_path: Path) -> None:
+    path = make("a.nii.gz", 7)
+    image = nibabel.load(path)
+    image.header["descrip"] = b"another day"
+    nibabel.save(image, tmp_path / "b.nii")
+    assert trainlist.look(path)[0] == trainlist.look(tmp_path / "b.nii")[0]
+
+
+def test_the_same_image_again_is_left_out_and_names_the_first(make: Make) -> None:
+    volumes = eight(make)
+    again = volume(make("again.nii.gz", 3), "t1w", "another name")
+    (left,) = trainlist.make([*volumes, again]).left
+    assert left.image == str(again.image)
+    assert left.reason == f"the same image again: {volumes[3].image}"
+
+
+def test_an_image_under_two_labels_is_left_out_both_times(make: Make) -> None:
+    again = volume(make("again.nii.gz", 3), "flair", "q")
+    listed = trainlist.make([*eight(make), again])
+    assert [one.reason for one in listed.left] == ["the same image is labelled T1w and FLAIR"] * 2
+
+
+def test_two_names_that_share_an_image_are_one_patient(make: Make) -> None:
+    # p3 and "another name" share one image: the other images of both must stay on one side, for any seed
+    shared = volume(make("again.nii.gz", 3), "t1w", "another name")
+    more = volume(make("more.nii.gz", 99), "t1w", "another name")
+    for seed in range(6):
+        parts = placed(trainlist.make([*eight(make), shared, more], fraction=0.5, seed=seed))
+        assert ("t1w-p3" in parts["training"]) == ("another name" in parts["training"])
+
+
+# ---- split and leaks
+
+
+def test_a_fifth_of_each_labels_patients_goes_to_validation(make: Make) -> None:
+    listed = trainlist.make([*eight(make), *eight(make, "flair", 100)], fraction=0.25)
+    validation = listed.sections["validation"]
+    assert sorted(v.label for v in validation) == ["flair"] * 2 + ["t1w"] * 2
+
+
+def test_the_same_seed_gives_the_same_split_and_another_another(make: Make) -> None:
+    volumes = eight(make)
+    first, second, third = (placed(trainlist.make(volumes, seed=seed, fraction=0.5)) for seed in (1, 1, 2))
+    assert first == second
+    assert first != third
+
+
+def test_by_source_no_source_and_no_patient_is_in_both_sections(make: Make) -> None:
+    volumes = eight(make)
+    # one patient was seen in s0 and in s1: the two sources cannot be told apart
+    volumes.append(volume(make("moved.nii.gz", 50), "t1w", "t1w-p0", "s1"))
+    listed = trainlist.make(volumes, by="source", fraction=0.5)
+    for key in ("source", "patient"):
+        parts = placed(listed, key)
+        assert not parts["training"] & parts["validation"]
+    sources = placed(listed, "source")
+    assert any({"s0", "s1"} <= some for some in sources.values())
+
+
+def test_one_source_cannot_be_split_by_source(make: Make) -> None:
+    volumes = [volume(make(f"{n}.nii.gz", n), "t1w", f"p{n}") for n in range(4)]
+    with pytest.raises(UsageError, match="belong to one source.*--by patient"):
+        trainlist.make(volumes, by="source")
+
+
+@pytest.mark.parametrize(
+    ("second", "by", "words"),
+    [
+        ({"patient": "p0"}, "patient", "1 patient in both training and validation .p0."),
+        ({"source": "s0"}, "source", "1 source in both training and validation .s0."),
+        ({"grey": 0}, "patient", "1 image content in both training and validation"),
+    ],
+)
+def test_given_sections_that_leak_are_refused(
+    make: Make, second: dict[str, object], by: str, words: str
+) -> None:
+    told = {"patient": "p1", "source": "s1", "grey": 1, **second}
+    first = volume(make("a.nii.gz", 0), "t1w", "p0", "s0", "training")
+    other = volume(
+        make("b.nii.gz", int(str(told["grey"]))),
+        "t1w",
+        str(told["patient"]),
+        str(told["source"]),
+        "validation",
+    )
+    with pytest.raises(UsageError, match=words):
+        trainlist.make([first, other], by=by)
+
+
+def test_labels_with_few_patients_and_labels_that_are_missing_are_told(make: Make) -> None:
+    one = volume(make("one.nii.gz", 90), "flair", "q")
+    told = trainlist.make([*eight(make), one]).warnings
+    assert "FLAIR comes from 1 patient, which cannot be in both sections." in told
+    assert "No volume of SWI." in told
+    assert not any(sentence.startswith("T1w") for sentence in told)
+
+
+# ---- the command
+
+
+def test_the_command_writes_a_list_that_the_bundles_read(
+    make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volumes = [*eight(make), *eight(make, "t2w", 100)]
+    lines = [f"{v.image.name},{v.label},{v.patient},{v.source}" for v in volumes]
+    lines.append("t1w3.nii.gz,T1w,t1w-p3,s3")
+    (tmp_path / "c.csv").write_text("\n".join(["file,label,patient,source", *lines]))
+    file = tmp_path / "out" / "list.json"
+    code = cli.main(
+        ["datalist", "--catalogue", str(tmp_path / "c.csv"), "--relative-to", str(tmp_path), "-o", str(file)]
+    )
+    out, err = capsys.readouterr()
+    assert (code, out) == (0, f"{file}\n")
+    sections = datalist.load(str(file), dataset_dir=str(tmp_path), positives=["t2w"])
+    assert [len(sections[name]) for name in datalist.SECTIONS] == [12, 4]
+    content = json.loads(file.read_text())
+    assert content["training"][0].keys() == {"image", "label", "patient", "source"}
+    assert (content["made_by"]["by"], content["made_by"]["seed"]) == ("patient", 0)
+    table = [" ".join(line.split()) for line in err.splitlines()]
+    assert table[:4] == [
+        "LABEL TRAINING VALIDATION",
+        "T1w 6 of 6 patients 2 of 2 patients",
+        "T2w 6 of 6 patients 2 of 2 patients",
+        "all 12 of 12 patients 4 of 4 patients",
+    ]
+    assert "Left out, 1 of 17" in err
+    with file.with_name("list-left-out.csv").open(newline="") as aside:
+        (row,) = csv.DictReader(aside)
+    assert row["reason"].startswith("the same image again: ")
+
+
+def test_an_unsplit_list_is_a_plain_one(make: Make, tmp_path: Path) -> None:
+    for n in range(3):
+        make(f"sorted/T1w/p{n}/a.nii.gz", n)
+    file = tmp_path / "list.json"
+    assert cli.main(["datalist", "--folders", str(tmp_path / "sorted"), "--unsplit", "-o", str(file)]) == 0
+    assert [entry["patient"] for entry in json.loads(file.read_text())] == ["p0", "p1", "p2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Nothing to make a list of"),
+        (["--run", "OUT", "review.csv"], "--run goes with --volumes"),
+        (["--folders", "nowhere"], "nowhere is no folder"),
+    ],
+)
+def test_what_is_off_is_said_in_one_sentence(
+    arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["datalist", *arguments, "-o", str(tmp_path / "x.json")]) == 2
+    assert words in capsys.readouterr().err
