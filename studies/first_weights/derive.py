@@ -20,6 +20,7 @@ from pathlib import Path
 
 import nibabel as nib
 import numpy as np
+from mrclass.brain import brain_mask
 from mrclass.errors import MRClassError
 from mrclass.labels import parse
 from real import cuts, ten
@@ -48,25 +49,6 @@ def load(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     while data.ndim > 3:
         data = data[..., 0]
     return data, np.asarray(image.header.get_zooms()[:3], dtype=float), image.affine
-
-
-def brain_mask(volume: np.ndarray, spacing: np.ndarray) -> np.ndarray:
-    """Brain of an EPI volume, by threshold, opening and its largest part: bool (i, j, k)."""
-    smooth = ndimage.gaussian_filter(volume, 1.2 / spacing)
-    inside = smooth > 0.1 * np.percentile(smooth, 99)
-    if not inside.any():
-        return inside
-    mask = smooth > 0.45 * np.median(smooth[inside])
-    grid = np.indices((5, 5, 5)) - 2
-    ball = (grid**2 * np.minimum(spacing, 4.0)[:, None, None, None] ** 2).sum(0) <= 4.5**2
-    parts, count = ndimage.label(ndimage.binary_opening(mask, ball))
-    if not count:
-        return np.zeros_like(mask)
-    mask = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
-    mask = ndimage.binary_closing(np.pad(mask, 3), ball, iterations=2)[3:-3, 3:-3, 3:-3]
-    short = int(np.argmax(spacing))
-    slices = [ndimage.binary_fill_holes(s) for s in np.moveaxis(mask, short, 0)]
-    return np.moveaxis(np.stack(slices), 0, short)
 
 
 def rician(image: np.ndarray, sigma: float, rng: np.random.Generator) -> np.ndarray:
