@@ -123,6 +123,14 @@ def test_a_patient_stays_whole_and_every_label_reaches_validation() -> None:
     assert {i["truth"] for i in parts["validation"]} == {"t1w", "t2w", "swi"}
 
 
+def test_of_two_patients_the_one_whose_labels_the_other_has_goes_to_validation() -> None:
+    # one has T1ce, which the other has not: it must stay to train with
+    items = [item("t1ce", "a"), item("t1w", "a"), item("swi", "a"), item("t1w", "b"), item("swi", "b")]
+    for seed in range(4):
+        parts = datalist.split_by_patient(items, 0.2, seed)
+        assert {i["patient"] for i in parts["validation"]} == {"b"}
+
+
 def test_class_weights_are_the_largest_size_over_each_size() -> None:
     assert datalist.class_weights([{"label": 1}] + [{"label": 0}] * 4) == [1.0, 4.0]
     with pytest.raises(UsageError):

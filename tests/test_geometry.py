@@ -152,3 +152,13 @@ def test_an_affine_that_spans_no_space_is_refused(affine: np.ndarray) -> None:
 def test_an_affine_of_another_shape_is_refused() -> None:
     with pytest.raises(VolumeError, match=r"shape \(3, 3\); wanted \(4, 4\)"):
         geometry.check_affine(np.eye(3))
+
+
+def test_cubes_could_have_been_acquired_along_each_axis_that_leaves_long_slices() -> None:
+    cubes = np.diag([1.0, 1.0, 1.0, 1.0])
+    assert geometry.slice_axes((180, 200, 160), cubes, 100.0) == (2, 0, 1)
+    # slices across the first or second axis would be 20 mm high
+    assert geometry.slice_axes((180, 200, 20), cubes, 100.0) == (2,)
+    # slices across the first axis are 200 x 160 mm; across the second or third only 20 mm
+    assert geometry.slice_axes((20, 200, 160), cubes, 100.0) == (2, 0)
+    assert geometry.slice_axes((180, 200, 160), np.diag([1.0, 1.0, 3.0, 1.0]), 100.0) == (2,)

@@ -5,6 +5,8 @@ A leaf: `randomise` and the studies use it.
 
 from __future__ import annotations
 
+from typing import TypeAlias
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -13,7 +15,7 @@ from .slab import SPACING, foreground
 
 BALL = 4.5  # mm, what is thinner than twice that does not belong to the brain
 WHOLE = 0.1  # share of the foreground that a brain must have, else it was not found
-Slices = NDArray[np.float32]
+Slices: TypeAlias = NDArray[np.float32]
 
 
 def stripped(slab: Slices, spacing: float = SPACING) -> Slices:

@@ -195,8 +195,8 @@ def split_by_patient(items: Sequence[Item], fraction: float = 0.2, seed: int = 0
     """Splits volumes so that no patient is in both parts and each label keeps about the same share.
 
     A patient with several labels counts for the rarest of them; of each label with two patients or more, at
-    least one goes to validation. The same items and seed give the same split, in whatever order the items
-    come.
+    least one goes to validation, unless that would leave some label without any in training. The same items
+    and seed give the same split, in whatever order the items come.
 
     Args:
         items: volumes with truth and patient.
@@ -221,10 +221,21 @@ def split_by_patient(items: Sequence[Item], fraction: float = 0.2, seed: int = 0
         draw.shuffle(patients)
         wanted = round(fraction * len(patients))
         validation.update(patients[: max(wanted, 1) if len(patients) > 1 else 0])
+    for truth in sorted(size, key=lambda truth: (size[truth], truth)):
+        holders = {patient for patient in held if truth in held[patient]}
+        if len(holders) > 1 and not holders & validation:
+            spare = [patient for patient in sorted(holders) if _can_go(patient, held, validation)]
+            validation.update(draw.sample(spare, min(1, len(spare))))
     return {
         "training": [item for item in items if item["patient"] not in validation],
         "validation": [item for item in items if item["patient"] in validation],
     }
+
+
+def _can_go(patient: str, held: Mapping[str, set[str]], gone: set[str]) -> bool:
+    """Whether every label of a patient is held by another that stays in training."""
+    staying = (truths for other, truths in held.items() if other != patient and other not in gone)
+    return held[patient] <= set[str]().union(*staying)
 
 
 def refuse_leaks(sections: Mapping[str, Sequence[Item]], keys: Sequence[str] = ("patient", "image")) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import torch
@@ -26,8 +26,8 @@ from .slab import SPACING, foreground
 from .transforms import AcquisitionSlabd, N4BiasFieldCorrectiond
 from .workflow import flag, refuse
 
-Range = tuple[float, float]
-Slices = NDArray[np.float32]
+Range: TypeAlias = tuple[float, float]
+Slices: TypeAlias = NDArray[np.float32]
 
 
 def training(
