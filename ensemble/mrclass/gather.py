@@ -6,6 +6,7 @@ folder that is named for it, as `mrclass sort --nifti` converts them.
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -184,7 +185,9 @@ def _known(out: Path, truth: Truth) -> dict[int, tuple[str, str]]:
     from mrclass import truth as truths
     from mrclass.ledger import FILE_NAME, Ledger
 
-    lines = truths.lines(replace(truth, file_column=_row_or_file(truth)))
+    # a row without a label, in a copy of results.csv, is one nobody named
+    renamed = {"": truths.SKIP, **(truth.renamed or {})}
+    lines = truths.lines(replace(truth, file_column=_row_or_file(truth), renamed=renamed))
     with Ledger(out / FILE_NAME, create=False) as book:
         rows, roots = book.rows(), book.roots()
     source = truth.source_column
@@ -208,9 +211,9 @@ def _known(out: Path, truth: Truth) -> dict[int, tuple[str, str]]:
 def _row_or_file(truth: Truth) -> str:
     """Column that names what a line is about: row_id where the CSV has it, else that of the file."""
     try:
-        with truth.path.open(encoding="utf-8-sig") as file:
-            first = file.readline().strip().split(",")
-    except (OSError, UnicodeDecodeError):
+        with truth.path.open(newline="", encoding="utf-8-sig") as file:
+            first = next(csv.reader(file), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
         return truth.file_column  # the reader says what is wrong
     return "row_id" if "row_id" in first else truth.file_column
 

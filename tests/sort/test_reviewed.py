@@ -63,6 +63,7 @@ def test_by_row_the_volumes_of_one_series_may_differ(done: Done, tmp_path: Path)
         writer.writeheader()
         for row, label in zip(echoes, ("other", "T2w"), strict=True):
             writer.writerow({**row, "label": label})  # a copy of results.csv with its labels mended
+        writer.writerow({**rows[0], "label": ""})  # nobody named this one
     volumes, _ = gather.reviewed(done.out, Truth(path), tmp_path / "volumes")
     assert [v.label for v in volumes] == ["other", "t2w"]
     assert [v.source for v in volumes] == [done.out.name] * 2
