@@ -100,6 +100,41 @@ def test_every_step_of_the_augmentation_keeps_a_slab_in_its_plane_and_shape(name
         )  # an empty picture has -1; this one about -0.7
 
 
+HIDING = ["RandThicknessd", "RandStrippedd", "RandFieldOfViewd", "RandWindowd", "RandJPEGd"]
+
+
+def trained_through(name: str, **ids: Any) -> tuple[list[str], list[str]]:
+    """Classes of the steps of a training, and of those that hide the source, in order."""
+    parser = ConfigParser()
+    parser.read_config(BUNDLES / name / "configs" / "train.json")
+    for key, value in ids.items():
+        parser[key] = value
+    steps = parser.get_parsed_content("train::preprocessing").transforms
+    inner = next((step for step in steps if type(step).__name__ == "Compose"), None)
+    return [type(step).__name__ for step in steps], [
+        type(step).__name__ for step in (inner.transforms if inner is not None else ())
+    ]
+
+
+def test_a_training_hides_the_source_between_slab_and_z_score(name: str) -> None:
+    steps, hiding = trained_through(name)
+    place = steps.index("Compose")
+    assert steps[place - 1] in ("AcquisitionSlabd", "N4BiasFieldCorrectiond")
+    assert steps[place + 1 :] == ["NormalizeForegroundd", "EnsureTyped", "EachSliced"]
+    assert hiding == HIDING
+
+
+@pytest.mark.parametrize("off", [False, "false"])
+def test_one_id_gives_the_papers_recipe(name: str, off: bool | str) -> None:
+    steps, hiding = trained_through(name, domain_randomisation=off)
+    inference = [
+        step["_target_"].rpartition(".")[2]
+        for step in read(BUNDLES / name / "configs" / "inference.json")["preprocessing"]["transforms"]
+    ]
+    assert steps == [*inference, "EachSliced"]
+    assert hiding == []
+
+
 @pytest.mark.slow
 def test_two_processes_train_together_on_the_cpu(tmp_path: Path, volumes: Path) -> None:
     folder = copy_alone("mrclass_t2w", tmp_path)
