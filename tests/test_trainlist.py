@@ -216,6 +216,15 @@ def test_given_sections_that_leak_are_refused(
         trainlist.make([first, other], by=by)
 
 
+def test_what_has_no_section_follows_its_patient(make: Make) -> None:
+    given = [volume(make(f"{n}.nii.gz", n), "t1w", f"p{n}", section=name)
+             for n, name in enumerate(datalist.SECTIONS)]  # fmt: skip
+    more = [volume(make(f"more{n}.nii.gz", 50 + n), "flair", f"p{n}") for n in (0, 1)]
+    parts = placed(trainlist.make([*given, *more]), "image")
+    assert more[0].image in parts["training"]
+    assert more[1].image in parts["validation"]
+
+
 def test_labels_with_few_patients_and_labels_that_are_missing_are_told(make: Make) -> None:
     one = volume(make("one.nii.gz", 90), "flair", "q")
     told = trainlist.make([*eight(make), one]).warnings
@@ -270,6 +279,7 @@ def test_an_unsplit_list_is_a_plain_one(make: Make, tmp_path: Path) -> None:
     ("arguments", "words"),
     [
         ([], "Nothing to make a list of"),
+        (["--folders", ".", "--unsplit", "--section-column", "role"], "choose one"),
         (["--run", "OUT", "review.csv"], "--run goes with --volumes"),
         (["--folders", "nowhere"], "nowhere is no folder"),
     ],

@@ -82,6 +82,8 @@ def run(options: argparse.Namespace) -> int:
 
     if not (options.catalogue or options.folders or options.run):
         raise UsageError("Nothing to make a list of: name --catalogue CSV, --folders DIR or --run OUT CSV.")
+    if options.unsplit and options.section_column:
+        raise UsageError("--unsplit writes one list, --section-column two sections; choose one.")
     names = [Path(out).resolve().name for out, _ in options.run]
     if names and (options.volumes is None or len(set(names)) < len(names)):
         raise UsageError(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import zlib
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -70,8 +71,7 @@ def make(
     if not 0 < fraction < 1:
         raise UsageError(f"The share for validation is {fraction:g}; wanted one between 0 and 1.")
     seen, left = _looked_at(volumes, smallest, progress)
-    related = _families(seen, by)
-    kept, copies = _without_copies(related)
+    kept, copies = _without_copies(_followed(_families(seen, by)))
     left = [*before, *left, *copies]
     if not kept:
         raise UsageError(
@@ -124,7 +124,7 @@ def look(image: Path) -> tuple[str, tuple[int, int]]:
     try:
         stored = np.ascontiguousarray(loaded.dataobj.get_unscaled())
         voxels = np.asarray(loaded.dataobj, dtype=np.float32)
-    except (EOFError, ValueError) as error:
+    except (EOFError, ValueError, zlib.error) as error:
         raise SeriesError(f"{image.name} cannot be read: {error}") from error
     digest = hashlib.sha256(f"{stored.shape} {stored.dtype.str}".encode())
     digest.update(stored.data)
@@ -153,6 +153,12 @@ def _families(volumes: Sequence[Volume], by: str) -> list[Volume]:
         for other in [f"image {volume.content}"] + ([f"source {volume.source}"] if by == "source" else []):
             parents[root(other)] = own
     return [replace(volume, family=root(f"patient {volume.patient}")) for volume in volumes]
+
+
+def _followed(volumes: Sequence[Volume]) -> list[Volume]:
+    """Volumes without a section get that of their family, where some of it was given one."""
+    given = {volume.family: volume.section for volume in volumes if volume.section}
+    return [replace(volume, section=volume.section or given.get(volume.family, "")) for volume in volumes]
 
 
 def _without_copies(volumes: Sequence[Volume]) -> tuple[list[Volume], list[Left]]:
