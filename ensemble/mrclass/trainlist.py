@@ -220,12 +220,12 @@ def _warnings(sections: Sections, by: str) -> list[str]:
     held = [volume for some in sections.values() for volume in some]
     guessed = sum(bool(volume.guessed) for volume in held)
     told = [f"{guessed} volumes without a patient: each counts as one of its own."] if guessed else []
-    for key in labels.KEYS:
-        families = {volume.family for volume in held if volume.label == key}
+    families_of = {key: {v.family for v in held if v.label == key} for key in labels.KEYS}
+    missing = [labels.display(key) for key, families in families_of.items() if not families]
+    told += [f"No volume of {', '.join(missing)}."] if missing else []
+    for key, families in families_of.items():
         name = labels.display(key)
-        if not families:
-            told.append(f"No volume of {name}.")
-        elif len(families) < FEW:
+        if families and len(families) < FEW:
             much = "which cannot be in both sections" if len(families) == 1 else "too few to tell much"
             told.append(f"{name} comes from {len(families)} {by}{'s' if len(families) > 1 else ''}, {much}.")
     return told
@@ -241,7 +241,7 @@ def table(sections: Sections) -> str:
         for some in sections.values():
             mine = [volume for volume in some if not key or volume.label == key]
             patients = len({volume.patient for volume in mine})
-            cells.append(f"{f'{len(mine)} of {patients} patients':>24}")
+            cells.append(f"{f'{len(mine)} of {patients} patient' + 's' * (patients != 1):>24}")
         lines.append(f"{labels.display(key) or 'all':<8}" + "".join(cells))
     return "\n".join(lines)
 
