@@ -198,7 +198,9 @@ def _known(out: Path, truth: Truth) -> dict[int, tuple[str, str]]:
         # `join` tells of a case what the run said; the number of the row in place of its label leads back
         numbered = [{**row, "status": "done", "label": str(row["row_id"])} for row in rows]
         triples = [(line[truth.file_column], key, line.get(source) or "") for line, key in lines]
-        cases, _, _ = truths.join(triples, numbered, roots, truth.root or truth.path.parent)
+        cases, _, _ = truths.join(
+            triples, numbered, roots, truth.root or truth.path.parent, truths.files_of(out)
+        )
         known = {int(case.predicted): (case.truth, case.source) for case in cases}
     if not known:
         raise UsageError(

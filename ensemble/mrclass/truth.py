@@ -167,7 +167,7 @@ def _by_file(
     return found
 
 
-def _files(out: Path) -> Iterator[tuple[str, str]]:
+def files_of(out: Path) -> Iterator[tuple[str, str]]:
     """Series key and name of each file of a run; nothing where an earlier version left no files.csv."""
     path = out / FILES
     if path.is_file():
@@ -228,7 +228,7 @@ def compare(out: Path, truth: Truth, command: str = "") -> Compared:
     lines = read(truth)
     with Ledger(out / FILE_NAME, create=False) as book:
         rows, roots, made = book.rows(), book.roots(), made_by(book, command)
-    cases, missing, strangers = join(lines, rows, roots, truth.root or truth.path.parent, _files(out))
+    cases, missing, strangers = join(lines, rows, roots, truth.root or truth.path.parent, files_of(out))
     if not cases:
         raise UsageError(
             f"None of the {len(lines)} files in {truth.path} is among the {len(rows)} rows of {out}; see "
