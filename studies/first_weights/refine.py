@@ -8,7 +8,8 @@ OUT/members/<label>.pt and OUT/members.json.
     python studies/first_weights/refine.py OUT --start bundles --outputs --sim FOLDER [...] --real ... [...]
 Made for cores without bf16: the first two stages and all statistics of batch normalisation stay as they are,
 and the head is looked at without the padding. Seeds begin from the same weights, so their averages can be
-averaged in turn (Wortsman et al., Model soups, ICML 2022); each bundle's two outputs are then trained at
+averaged in turn (Wortsman et al., Model soups, ICML 2022), and with the start's (--share; the same, Robust
+fine-tuning of zero-shot models, CVPR 2022); each bundle's two outputs are then trained at
 224 x 224 as in `members.py`.
 """
 
@@ -144,14 +145,13 @@ def outputs(args: argparse.Namespace, pool: Slabs) -> None:
     """Average the seeds, train each bundle's two outputs at 224 x 224, write the members."""
     states = [torch.load(path, weights_only=True) for path in sorted(args.out.glob("refined-*.pt"))]
     net = begin(args.start)
-    net.load_state_dict(
-        {
-            key: sum(state["average"][key] for state in states) / len(states)
-            if value.dtype.is_floating_point
-            else value
-            for key, value in states[0]["average"].items()
-        }
-    )
+    mixed = {}
+    for key, value in net.state_dict().items():
+        if value.dtype.is_floating_point:
+            refined = sum(state["average"][key] for state in states) / len(states)
+            value = torch.lerp(value, refined, args.share)
+        mixed[key] = value
+    net.load_state_dict(mixed)
     p = pool.weights(SHARES, REAL)
     features, label = cache(net, pool, p, args.slices, seed=5)
     with torch.no_grad():  # the head covers a fifth of the padded grid: begin with logits of the usual size
@@ -160,6 +160,7 @@ def outputs(args: argparse.Namespace, pool: Slabs) -> None:
     folder = args.out / "members"
     folder.mkdir(exist_ok=True)
     report: dict[str, object] = {
+        "share": args.share,
         "seeds": [{"views": s["views"], "minutes": round(s["spent"] / 60, 1)} for s in states],
         "slabs": {"simulated": int(pool.simulated.sum()), "real or derived": int((~pool.simulated).sum())},
     }
@@ -187,6 +188,12 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=2e-4)
     parser.add_argument("--outputs", action="store_true", help="train the outputs of the averaged seeds")
     parser.add_argument("--slices", type=int, default=6000, help="with --outputs: slices to train on")
+    parser.add_argument(
+        "--share",
+        type=float,
+        default=1.0,
+        help="with --outputs: of the refined weights, the rest the start's",
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
