@@ -17,7 +17,7 @@ from mrclass._sort_names import Names, safe
 from mrclass._sort_plan import Plan
 from mrclass._sort_state import Put
 from mrclass.errors import ConversionError, SeriesError
-from mrclass.report.files import replace_parts, replace_text
+from mrclass.files import replace_parts, replace_text, replacing
 from mrclass.report.tables import csv_line, guard
 from mrclass.report.text import number
 
@@ -41,7 +41,7 @@ def put(
     """
     if mode != "nifti":
         for one in puts:
-            yield one, _files(series, one, dest, mode)
+            yield one, _files(series, one, dest, scratch, mode)
         return
     from mrclass.convert import convert
 
@@ -53,12 +53,12 @@ def put(
         if any(volume is None or list(volume.shape) != list(one.row["shape"]) for one, volume in pairs):
             raise ConversionError("The conversion gives other volumes than those that were classified.")
         for one, volume in pairs:
-            yield one, _volume(volume, one, dest)
+            yield one, _volume(volume, one, dest, scratch)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _files(series: Any, one: Put, dest: Path, mode: str) -> list[str]:
+def _files(series: Any, one: Put, dest: Path, scratch: Path, mode: str) -> list[str]:
     """The files of a series under their own names, made safe; numbered where two would be one."""
     sources = list(series.files)
     if series.kind == "nifti":
@@ -67,19 +67,16 @@ def _files(series: Any, one: Put, dest: Path, mode: str) -> list[str]:
     names = [_name(path) for path in sources]
     if len({name.casefold() for name in names}) < len(names):
         names = [f"{index:06d}_{name}" for index, name in enumerate(names, start=1)]
-    (dest / one.target).mkdir(parents=True, exist_ok=True)
     written = []
     for source, name in zip(sources, names, strict=True):
         place = dest / one.target / name
-        part = place.with_name(f".{name}.part")
-        part.unlink(missing_ok=True)
-        if mode == "link":
-            os.symlink(os.path.abspath(source), part)
-        elif not os.access(source, os.R_OK):
+        if mode != "link" and not os.access(source, os.R_OK):
             raise SeriesError(f"{source.name} cannot be read any more")
-        else:
-            shutil.copyfile(source, part)
-        os.replace(part, place)
+        with replacing(place, scratch) as part:
+            if mode == "link":
+                os.symlink(os.path.abspath(source), part)
+            else:
+                shutil.copyfile(source, part)
         written.append(f"{one.target}/{name}")
     return written
 
@@ -90,15 +87,16 @@ def _name(path: Path) -> str:
     return safe(stem, "file") + (ending if safe(ending[1:], "") == ending[1:] else "")
 
 
-def _volume(volume: Any, one: Put, dest: Path) -> list[str]:
+def _volume(volume: Any, one: Put, dest: Path, scratch: Path) -> list[str]:
     """One volume as .nii.gz (the same bytes each time) and its sidecar."""
     image, sidecar = (dest / path for path in one.paths)
-    image.parent.mkdir(parents=True, exist_ok=True)
-    part = image.with_name(f".{image.name}.part")
-    with part.open("wb") as target, gzip.GzipFile("", "wb", 6, target, mtime=0) as packed:
+    with (
+        replacing(image, scratch) as part,
+        part.open("wb") as target,
+        gzip.GzipFile("", "wb", 6, target, mtime=0) as packed,
+    ):
         for piece in _plain(volume.path):
             packed.write(piece)
-    os.replace(part, image)
     replace_text(sidecar, bids.sidecar(volume.sidecar, one.row))
     return list(one.paths)
 

@@ -21,9 +21,9 @@ from typing import Any
 
 from mrclass import __version__
 from mrclass.errors import UsageError
+from mrclass.files import replace_parts, replace_text
 from mrclass.ledger import Ledger
 from mrclass.plan import locate
-from mrclass.report.files import replace_parts
 from mrclass.report.tables import csv_line, guard
 
 FILES = "files.csv"
@@ -223,8 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{name}: {sentence(figures[name])}")
     if chosen.output is not None:
         content = {"runs": figures, "made_by": {"mrclass": __version__}}
-        chosen.output.parent.mkdir(parents=True, exist_ok=True)
-        chosen.output.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        replace_text(chosen.output, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
     return 0 if all(balanced(entry) for entry in figures.values()) else 1
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mrclass import __version__, labels
-from mrclass.report.files import replace_text
+from mrclass.files import replace_text
 
 VERSION = "1.11.1"
 _README = """# Brain MR, sorted by MR-Class {version}

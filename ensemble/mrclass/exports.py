@@ -7,8 +7,6 @@ file where onnxruntime has it. Source: docs/how-to/export.md.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from .backends import available
 from .bundle import Member, load_member, save_torchscript
 from .card import BACKENDS, EXPORTS, Card, sha256_of, versions
 from .errors import BundleError, UsageError
+from .files import replace_text, replacing
 
 TOLERANCE = 1e-4  # largest difference of a slice's score, in [0, 1], from PyTorch's on the same slab
 
@@ -39,8 +38,7 @@ def export(folder: str | Path) -> list[str]:
         made.append(("onnx", _onnx))
     for backend, write in made:
         target = member.folder / BACKENDS[backend]
-        with tempfile.TemporaryDirectory(dir=target.parent) as name:
-            part = Path(name) / target.name
+        with replacing(target) as part:
             try:
                 write(member, part)
             except Exception as error:  # a stranger's network can fail in any way
@@ -48,14 +46,13 @@ def export(folder: str | Path) -> list[str]:
                 raise BundleError(
                     f"{member.name} cannot be exported to {backend}: {type(error).__name__}: {line}"
                 ) from error
-            os.replace(part, target)
         notes[target.name] = {
             "sha256": sha256_of(target),
             "weights_sha256": member.sha256,
             "config_sha256": member.config_sha256,
             "torch": torch.__version__,
         }
-    (member.folder / EXPORTS).write_text(json.dumps(notes, indent=1) + "\n", encoding="utf-8")
+    replace_text(member.folder / EXPORTS, json.dumps(notes, indent=1) + "\n")
     return list(notes)
 
 

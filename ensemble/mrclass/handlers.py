@@ -1,7 +1,7 @@
 """What the bundles' trainings attach to their engines: the targeted class's loss, best weights, checkpoints.
 
 Writes best.pt and checkpoint.pt, reads checkpoint.pt. A leaf: the bundles' configs name it, it imports
-nothing of ours but errors, publish and workflow. Source: paper, section 2.4; the decision in
+nothing of ours but errors, files, publish and workflow. Source: paper, section 2.4; the decision in
 docs/decisions/0001-rendered-bundles.md.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import math
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from ignite.metrics.metric import reinit__is_reduced, sync_all_reduce
 
 from .card import WEIGHTS
 from .errors import UsageError
+from .files import replacing
 from .publish import publish
 from .workflow import flag
 
@@ -151,10 +151,8 @@ class Checkpoint:
 
 
 def _save(state: Any, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    torch.save(state, part)
-    os.replace(part, path)
+    with replacing(path) as part:
+        torch.save(state, part)
 
 
 def publish_best(bundle: str, best: str) -> None:

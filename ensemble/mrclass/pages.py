@@ -7,7 +7,6 @@ no row names.
 from __future__ import annotations
 
 import json
-import os
 import platform
 import re
 from array import array
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any, overload
 
 from mrclass import __version__
+from mrclass.files import replace_text
 from mrclass.ledger import Ledger
 
 THUMBNAILS = "thumbnails"
@@ -91,8 +91,7 @@ def write_pages(book: Ledger, out: Path, new: int = 0) -> Result:
         "members": book.meta("members", {}),
         "totals": totals(rows),
     }
-    (out / "run.json.part").write_text(json.dumps(run, indent=1) + "\n", encoding="utf-8")
-    os.replace(out / "run.json.part", out / "run.json")
+    replace_text(out / "run.json", json.dumps(run, indent=1) + "\n")
     known = {name for row in rows for name in row["thumbnails"]}
     # Others are left by a series that was done anew, or by a kill between picture and commit.
     for path in (out / THUMBNAILS).glob("*"):

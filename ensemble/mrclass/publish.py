@@ -13,7 +13,6 @@ import argparse
 import io
 import json
 import math
-import os
 import pickle
 import sys
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from .card import METADATA, WEIGHTS, sha256_of
 from .errors import BundleError, WeightsMissingError
+from .files import replace_bytes, replace_text
 
 if TYPE_CHECKING:
     import torch
@@ -59,7 +59,7 @@ def publish(bundle: str | Path, weights: str | Path | None = None, grid: int | N
     if source != target or grid:
         write_half(source, target, grid)
     block["weights_sha256"] = sha256_of(target)
-    _replace(metadata_file, (json.dumps(metadata, indent=4, ensure_ascii=False) + "\n").encode())
+    replace_text(metadata_file, json.dumps(metadata, indent=4, ensure_ascii=False) + "\n")
     return str(block["weights_sha256"])
 
 
@@ -82,8 +82,7 @@ def write_half(source: Path, target: Path, grid: int | None = None) -> None:
         half[key] = value
     buffer = io.BytesIO()
     torch.save(half, buffer)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    _replace(target, buffer.getvalue())
+    replace_bytes(target, buffer.getvalue())
 
 
 def on_grid(weights: torch.Tensor, steps: int) -> torch.Tensor:
@@ -103,13 +102,6 @@ def on_grid(weights: torch.Tensor, steps: int) -> torch.Tensor:
         return weights
     step = 2.0 ** round(math.log2(deviation / steps))
     return (weights.float() / step).round() * step
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Writes a file so that a reader sees the old or the new one, never a part."""
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -6,7 +6,6 @@ Source: docs/decisions/0005-thresholds.md; the choice itself is `calibrate.py`.
 from __future__ import annotations
 
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from typing import Any
 from mrclass import __version__, calibrate, labels
 from mrclass.card import METADATA, read_card, read_json
 from mrclass.errors import BundleError, UsageError
+from mrclass.files import replace_text
 from mrclass.truth import Compared, Truth, compare
 from mrclass.vote import EVEN, REFINEMENT
 
@@ -169,7 +169,5 @@ def put(bundle: Path, figures: Mapping[str, Any]) -> str:
     metadata["mrclass"].update(chosen)
     inference.update(chosen)
     for path, content in ((bundle / METADATA, metadata), (bundle / INFERENCE, inference)):
-        part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps(content, indent=4, ensure_ascii=False) + "\n", encoding="utf-8")
-        os.replace(part, path)
+        replace_text(path, json.dumps(content, indent=4, ensure_ascii=False) + "\n")
     return f"{bundle}: threshold {chosen['threshold']:g}, temperature {chosen['temperature']:g}"

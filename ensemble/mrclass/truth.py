@@ -17,6 +17,7 @@ from mrclass import __version__, curves, labels
 from mrclass.balance import FILES
 from mrclass.errors import UsageError
 from mrclass.evaluate import UNREADABLE, Case, measure
+from mrclass.files import replace_text
 from mrclass.ledger import FILE_NAME, Ledger
 from mrclass.report.tables import guard
 
@@ -277,12 +278,9 @@ def made_by(book: Ledger, command: str) -> dict[str, Any]:
 
 def write(figures: Mapping[str, Any], path: Path) -> None:
     """Write the figures as JSON, in one step; lists of numbers stand on one line."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(figures, indent=1)
     text = re.sub(r"\[\n[\s\d.,eEnul+-]*\]", _one_line, text)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text + "\n", encoding="utf-8")
-    os.replace(part, path)
+    replace_text(path, text + "\n")
 
 
 def _one_line(found: re.Match[str]) -> str:

@@ -23,6 +23,7 @@ import numpy as np
 
 from mrclass import __version__
 from mrclass.errors import UsageError
+from mrclass.files import replacing
 from mrclass.phantom import headers
 
 if TYPE_CHECKING:
@@ -247,9 +248,7 @@ def _gather(plan: Plan) -> Path:
 
 def _write_truth(path: Path, rows: Sequence[dict[str, object]]) -> None:
     """Write rows so that the file is there whole or not at all."""
-    part = path.with_suffix(".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, TRUTH_COLUMNS, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-    part.replace(path)

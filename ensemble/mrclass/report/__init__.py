@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mrclass.files import replace_parts, replace_text
 from mrclass.report import html, tables
-from mrclass.report.files import replace_parts, replace_text
 from mrclass.report.series import ordered
 from mrclass.report.tables import table
 from mrclass.report.thumbnails import thumbnail

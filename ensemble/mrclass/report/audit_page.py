@@ -8,11 +8,11 @@ from typing import Any
 
 from mrclass import labels
 from mrclass.audit import ABSENT, DENIED, NAMED, TAGS, Audit, Finding, Pattern, Proposal, proposals
+from mrclass.files import replace_text
 from mrclass.report import shell
 from mrclass.report.audit_tables import percent, shown_by
 from mrclass.report.card import LONGEST_PATH, answer_score, chip, verdict_mark
 from mrclass.report.embedded import Pictures
-from mrclass.report.files import replace_text
 from mrclass.report.series import title
 from mrclass.report.text import clean, escape, score
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from mrclass import labels
 from mrclass.audit import DISAGREE, TAGS, Audit, Finding, Proposal, proposals
+from mrclass.files import replace_parts
 from mrclass.report import text
-from mrclass.report.files import replace_parts
 from mrclass.report.tables import csv_line, guard, printable
 
 SHARES = ("agree", "disagree", "silent", "error")

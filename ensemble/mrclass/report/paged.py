@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from mrclass.report.files import replace_parts
+from mrclass.files import replace_parts
 
 FOLDER = "report"
 WHOLE = 250  # series up to which a report is one file

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mrclass.report.files import replace_bytes
+from mrclass.files import replace_bytes
 
 TILE = 144  # pixels; a head of 230 mm at 2 mm per voxel is drawn a little larger than it is
 TILES = 3
