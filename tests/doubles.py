@@ -200,6 +200,12 @@ def write(export: Path, **files: str) -> None:
         (export / f"{name}.txt").write_text(words)
 
 
+def series_of(folder: Path, words: str) -> Series:
+    """One series whose file holds these words."""
+    (folder / "a.txt").write_text(words)
+    return Series("a", (folder / "a.txt",))
+
+
 def by_source(result: run.Result) -> dict[str, dict[str, Any]]:
     """The rows of a run by the file they are of."""
     return {row["source"]: row for row in result.rows}

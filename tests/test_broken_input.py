@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import gzip
 import os
-import signal
-import sqlite3
 import stat
 import subprocess
 import sys
@@ -16,14 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import broken
-import doubles
-import nibabel
-import numpy as np
 import pytest
 from dicom_files import image, stack, write
-from mrclass import _dcm2niix, _limits, _pool, convert, dicom, run, worker
-from mrclass.errors import ConversionError, MRClassError
-from mrclass.ledger import Ledger
+from mrclass import _pool, dicom, run
+from mrclass.errors import MRClassError
 from tiny_bundles import make_bundle
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="the limits are those of Linux")
@@ -187,133 +180,3 @@ def test_a_file_that_may_not_be_read_is_noted_with_the_reason(open_folder: Path)
     except MRClassError as error:
         pytest.skip(f"nobody may not start the header reader here: {error}")
     assert "cannot be opened (Permission denied)" in note.note
-
-
-# ---- the converter and the worker
-
-
-def test_a_small_file_that_claims_an_absurd_volume_is_refused_by_its_header(tmp_path: Path) -> None:
-    header = nibabel.Nifti1Header()
-    header.set_data_shape((2000, 2000, 2000))
-    header.set_sform(np.eye(4), 1)
-    path = tmp_path / "bomb.nii.gz"
-    path.write_bytes(gzip.compress(header.binaryblock + bytes(4 + 1000)))
-    (series,) = dicom.scan([path]).series
-    with pytest.raises(ConversionError, match="2000 x 2000 x 2000 voxels, more than is looked at"):
-        convert.convert(series, tmp_path)
-
-
-@linux
-def test_the_converter_has_limits_of_memory_time_and_file_size(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = tmp_path / "dcm2niix"
-    limits = tmp_path / "limits"  # of the first attempt; the second has what is left of the time
-    program.write_text(
-        f"#!/bin/sh\n[ -e {limits} ] || (ulimit -v; ulimit -t; ulimit -f; ulimit -c) > {limits}\n"
-    )
-    program.chmod(0o755)
-    monkeypatch.setattr(_dcm2niix, "binary", lambda: str(program))
-    (series,) = dicom.scan([write(tmp_path / "in" / "a", image())]).series
-    with pytest.raises(ConversionError):
-        convert.convert(series, tmp_path, timeout_s=7.5)
-    found = limits.read_text().split()
-    assert found == [str(_dcm2niix.MEMORY_MB * 1024), "8", str(_dcm2niix.FILE_MB * 2048), "0"]
-
-
-def test_a_limit_that_ended_the_converter_is_named() -> None:
-    assert "more processor time than it is allowed" in _dcm2niix.reason(-signal.SIGXCPU, [])
-    assert "larger file than it is allowed" in _dcm2niix.reason(-signal.SIGXFSZ, [])
-
-
-@linux
-def test_a_worker_may_grow_so_much_and_write_no_larger_file(tmp_path: Path) -> None:
-    script = (
-        "import sys; from mrclass._limits import limit_worker; limit_worker(64, 1)\n"
-        "kept = bytearray(32 << 20)\n"
-        "try: kept = bytearray(512 << 20)\n"
-        "except MemoryError: print('memory')\n"
-        "try: open(sys.argv[1], 'wb').write(bytes(2 << 20))\n"
-        "except OSError as error: print(error.strerror)\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script, str(tmp_path / "file")], capture_output=True, text=True, check=True
-    )
-    assert done.stdout.splitlines() == ["memory", "File too large"]
-    assert _limits.MEMORY_MB >= 4096, "the largest volume that is looked at must fit"
-
-
-def series_of(tmp_path: Path, words: str) -> doubles.Series:
-    (tmp_path / "a.txt").write_text(words)
-    return doubles.Series("a", (tmp_path / "a.txt",))
-
-
-def test_a_volume_that_needs_too_much_memory_is_a_row(tmp_path: Path) -> None:
-    class Hungry:
-        def predict(self, path: Path) -> None:
-            raise MemoryError
-
-    outcome = worker.process(series_of(tmp_path, "t1w"), Hungry(), doubles.ROOMS, tmp_path, 5.0)
-    assert (outcome.status, outcome.trace) == ("unreadable", "")
-    assert "more memory than a worker is allowed" in outcome.reason
-
-
-# ---- a full disk
-
-
-def test_a_series_that_fails_on_a_full_disk_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "LEAST_FREE", 1 << 62)
-    broken_one = worker.process(
-        series_of(tmp_path, "broken"), doubles.Ensemble(), doubles.ROOMS, tmp_path, 5.0
-    )
-    assert broken_one.disk_full
-    assert broken_one.reason.startswith("The disk of the output folder is full.")
-    fine = worker.process(series_of(tmp_path, "t1w"), doubles.Ensemble(), doubles.ROOMS, tmp_path, 5.0)
-    assert fine.status == "done" and not fine.disk_full
-
-
-@pytest.mark.parametrize(
-    "error", [OSError(28, "No space left on device"), sqlite3.OperationalError("database or disk is full")]
-)
-def test_a_full_disk_ends_the_run_and_the_same_command_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
-) -> None:
-    export, out = tmp_path / "export", tmp_path / "out"
-    export.mkdir()
-    doubles.write(export, a="t1w", b="t1w", c="t1w")
-    finish = Ledger.finish
-    written: list[int] = []
-
-    def fill(self: Ledger, *arguments: object) -> list[int]:
-        if written:
-            raise error
-        written.append(1)
-        return finish(self, *arguments)  # type: ignore[arg-type]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Ledger, "finish", fill)
-        with pytest.raises(MRClassError, match=r"is full: 1 series are done and kept.*same command again"):
-            doubles.classify(export, out)
-    assert not (out / run._SCRATCH).exists()
-    assert doubles.classify(export, out).new == 2
-
-
-@linux
-def test_a_disk_that_is_really_full_ends_the_run_with_a_sentence(tmp_path: Path) -> None:
-    export, disk = tmp_path / "export", tmp_path / "disk"
-    export.mkdir()
-    disk.mkdir()
-    doubles.write(export, **{f"s{number:03}": "t1w" for number in range(40)})
-    mount = ["mount", "-t", "tmpfs", "-o", "size=160k", "none", str(disk)]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    try:
-        with pytest.raises(MRClassError, match="is full: .* make room"):
-            doubles.classify(export, disk / "out")
-        with Ledger(disk / "out" / "mrclass.sqlite", create=False) as book:
-            kept = book.count()
-        assert 0 < kept < 40
-        subprocess.run(["mount", "-o", "remount,size=16m", str(disk)], check=True)
-        assert doubles.classify(export, disk / "out", retry=True).unreadable == 0
-    finally:
-        subprocess.run(["umount", str(disk)], check=True)

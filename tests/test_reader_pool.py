@@ -76,6 +76,28 @@ def test_a_file_that_holds_up_the_reader_costs_that_file_only(tmp_path: Path) ->
     ]
 
 
+def test_an_answer_longer_than_any_record_is_said_to_be_that_and_not_slow(tmp_path: Path) -> None:
+    command = doomed(tmp_path, "print('x' * 9_000_000, flush=True)")
+    assert reasons_of(["a", "bad", "c"], lambda: Reader(seconds=300, command=command)) == [
+        "read",
+        "its header holds more than 4000000 bytes of values",
+        "read",
+    ]
+
+
+def test_a_real_header_of_values_without_end_is_one_unreadable_row(tmp_path: Path) -> None:
+    words = "\\".join(["\xe9" * 1000] * 64)
+    many = (
+        "SeriesDescription", "ProtocolName", "ImageType", "SequenceName", "PulseSequenceName", "ScanOptions",
+        "ScanningSequence", "SequenceVariant", "ContrastBolusAgent", "Manufacturer", "ManufacturerModelName",
+        "BodyPartExamined", "MRAcquisitionType", "ComplexImageComponent", "AcquisitionContrast",
+    )  # fmt: skip
+    write(tmp_path / "long.dcm", image(2, SpecificCharacterSet="ISO_IR 100", **dict.fromkeys(many, words)))
+    stack(tmp_path / "good", 2)
+    found = {series.status_hint: series.skip_reason for series in scan([tmp_path]).series}
+    assert found == {"ok": None, "unreadable": "its header holds more than 4000000 bytes of values"}
+
+
 def test_a_reader_that_never_starts_is_an_error_not_a_thousand_rows(tmp_path: Path) -> None:
     with pytest.raises(MRClassError, match="does not start"):
         reasons_of(["a"], lambda: Reader(command=[sys.executable, "-c", "raise SystemExit(3)"]))

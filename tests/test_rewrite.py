@@ -11,13 +11,13 @@ import SimpleITK
 from dicom_files import SIZE, image, write
 from mrclass import _dcm2niix
 from mrclass._attempts import choose, left_out
-from mrclass._rewrite import decode
+from mrclass._rewrite import decode, plain
 from mrclass.convert import convert
 from mrclass.dicom import scan
 from mrclass.errors import ConversionError
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 
 def listing(folder: Path) -> list[tuple[str, int, int]]:
@@ -77,6 +77,27 @@ def test_frames_of_an_enhanced_object_become_classic_images(tmp_path: Path) -> N
     assert [one.ImagePositionPatient[2] for one in read] == [0, 1, 2]
     assert [one.EchoTime for one in read] == [80.0] * 3
     assert [one.pixel_array[0, 0] for one in read] == [0, SIZE * SIZE, 2 * SIZE * SIZE]
+
+
+@pytest.mark.filterwarnings("ignore:.*(is_little_endian|is_implicit_VR):DeprecationWarning")
+def test_frames_are_written_by_a_pydicom_that_knows_no_enforced_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Dataset.save_as
+    asked: list[tuple[bool, bool, bool]] = []
+
+    def older(self: Dataset, filename: Path, write_like_original: bool = True) -> None:  # that of pydicom 2.4
+        asked.append((write_like_original, self.is_little_endian, self.is_implicit_VR))
+        real(self, filename, enforce_file_format=True)
+
+    path = write(tmp_path / "implicit.dcm", image(), ImplicitVRLittleEndian)
+    dataset = dcmread(path)
+    monkeypatch.setattr(type(dataset), "save_as", older)
+    plain(dataset, dataset.pixel_array, tmp_path / "plain.dcm")
+    assert asked == [(False, True, False)]
+    again = dcmread(tmp_path / "plain.dcm")
+    assert again.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+    assert again.pixel_array[0, 0] == 100
 
 
 def test_a_file_that_nothing_decodes_leaves_the_first_reason_and_no_trace(tmp_path: Path) -> None:

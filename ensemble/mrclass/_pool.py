@@ -31,6 +31,10 @@ BOOT = (
 )
 
 
+class LongAnswerError(Exception):
+    """The child's answer on a file is longer than any record; raised and caught in this module."""
+
+
 class Reader:
     """One child process; `read` never raises for what a file contains.
 
@@ -66,7 +70,11 @@ class Reader:
         except OSError as error:
             raise MRClassError(f"The header reader cannot be started: {error.strerror or error}.") from error
         self.child = child
-        if not self._line(child, START_SECONDS):
+        try:
+            ready = self._line(child, START_SECONDS)
+        except LongAnswerError:
+            ready = None
+        if not ready:
             status = self.close()
             raise MRClassError(
                 f"The header reader does not start ({describe(status)}). "
@@ -92,18 +100,24 @@ class Reader:
         return status
 
     def _line(self, child: subprocess.Popen[bytes], limit: float) -> bytes | None:
-        """The child's next line; b"" if it ended, None if it took too long."""
+        """The child's next line; b"" if it ended, None if it took too long.
+
+        Raises:
+            LongAnswerError: it is longer than `MAX_ANSWER`.
+        """
         assert child.stdout is not None  # opened as a pipe in _start
         deadline, answer = time.monotonic() + limit, bytearray()
         with selectors.DefaultSelector() as selector:
             selector.register(child.stdout, selectors.EVENT_READ)
             while not answer.endswith(b"\n"):
-                if not selector.select(max(deadline - time.monotonic(), 0)) or len(answer) > MAX_ANSWER:
+                if not selector.select(max(deadline - time.monotonic(), 0)):
                     return None
                 part = os.read(child.stdout.fileno(), 65536)
                 if not part:
                     return b""
                 answer += part
+                if len(answer) > MAX_ANSWER:
+                    raise LongAnswerError
         return bytes(answer)
 
     def read(self, path: Path | str) -> dict[str, Any]:
@@ -115,6 +129,9 @@ class Reader:
             line = self._line(child, self.seconds)
         except BrokenPipeError:
             line = b""
+        except LongAnswerError:
+            self.close()
+            return {"kind": "broken", "reason": f"its header holds more than {MAX_ANSWER} bytes of values"}
         if line:
             answer: dict[str, Any] = json.loads(line)
             return answer

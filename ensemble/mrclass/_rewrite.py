@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,18 @@ def plain(dataset: Any, pixels: Any, path: Path) -> None:
     dataset["PixelData"].VR = "OW" if dataset.BitsAllocated > 8 else "OB"
     dataset["PixelData"].is_undefined_length = False
     dataset.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    dataset.save_as(path, enforce_file_format=True)
+    save(dataset, path)
+
+
+def save(dataset: Any, path: Path) -> None:
+    """Write a DICOM file with preamble and file meta information (PS3.10), in its transfer syntax."""
+    if "enforce_file_format" in signature(dataset.save_as).parameters:
+        dataset.save_as(path, enforce_file_format=True)
+        return
+    # pydicom below 3, which MONAI Label needs, has another name for it and does not look at the syntax
+    syntax = dataset.file_meta.TransferSyntaxUID
+    dataset.is_little_endian, dataset.is_implicit_VR = syntax.is_little_endian, syntax.is_implicit_VR
+    dataset.save_as(path, write_like_original=False)
 
 
 def frames(dataset: Any, pixels: Any, path: Path) -> None:

@@ -5,6 +5,7 @@ A leaf: it imports nothing of ours. Writes beside the file it is given, and then
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -35,6 +36,13 @@ def replacing(path: Path, beside: Path | None = None) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def is_full(error: Exception) -> bool:
+    """Whether an error, of the system or of SQLite, says that a file could not grow."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return "full" in str(error)
 
 
 def replace_text(path: Path, text: str) -> None:

@@ -5,7 +5,6 @@ Reads the named paths, writes only below OUT. Source: design.md, "A run is a led
 
 from __future__ import annotations
 
-import errno
 import shutil
 import sqlite3
 import sys
@@ -19,6 +18,7 @@ from mrclass import balance, ledger, plan
 from mrclass.card import differences, versions
 from mrclass.crew import Crew, Setup, cores
 from mrclass.errors import MRClassError, UsageError
+from mrclass.files import is_full
 from mrclass.ledger import Ledger
 from mrclass.members import choose, find_bundles
 from mrclass.pages import THUMBNAILS, Result, write_pages
@@ -97,7 +97,11 @@ def classify(
     )
     plan.check_out(out)
     out.mkdir(parents=True, exist_ok=True)
-    with _locked(out), Ledger(out / ledger.FILE_NAME, keep_identifiers=keep_identifiers) as book:
+    with (
+        _locked(out),
+        Ledger(out / ledger.FILE_NAME, keep_identifiers=keep_identifiers) as book,
+        _room_in(out, book),
+    ):
         book.set_meta("inputs", sorted({*book.meta("inputs", []), *map(str, checked)}))
         if cards:
             _agree_on_members(book, out, versions(cards))
@@ -128,10 +132,6 @@ def classify(
                 f"Interrupted: {book.count()} series are done and kept in {out}; "
                 "run the same command again to go on."
             ) from None
-        except (OSError, sqlite3.OperationalError) as error:
-            if not _is_full(error):
-                raise
-            raise MRClassError(_full(book, out)) from error
         finally:
             if intake is not None:
                 intake.close()
@@ -150,11 +150,15 @@ def classify(
         return write_pages(book, out, new)
 
 
-def _is_full(error: Exception) -> bool:
-    """Whether a file or the ledger could not grow."""
-    if isinstance(error, OSError):
-        return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-    return "full" in str(error)
+@contextmanager
+def _room_in(out: Path, book: Ledger) -> Iterator[None]:
+    """Let a full disk, whatever was being written, end the run with one sentence."""
+    try:
+        yield
+    except (OSError, sqlite3.OperationalError) as error:
+        if not is_full(error):
+            raise
+        raise MRClassError(_full(book, out)) from error
 
 
 def _full(book: Ledger, out: Path, more: str = "") -> str:

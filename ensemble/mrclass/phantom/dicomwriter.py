@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mrclass import __version__
+from mrclass._rewrite import save
 from mrclass.phantom import headers
 
 if TYPE_CHECKING:
@@ -165,19 +166,6 @@ def write_series(
             files.append(path)
             shown = str(dataset.get("SeriesDescription", ""))
     return WrittenSeries(study.uid("series", number), tuple(files), shown)
-
-
-def save(dataset: Dataset, path: Path) -> None:
-    """Writes a DICOM file with preamble and file meta information (PS3.10), in its transfer syntax."""
-    from inspect import signature
-
-    if "enforce_file_format" in signature(dataset.save_as).parameters:
-        dataset.save_as(path, enforce_file_format=True)
-        return
-    # pydicom below 3, which MONAI Label needs, has another name for it and does not look at the syntax
-    syntax = dataset.file_meta.TransferSyntaxUID
-    dataset.is_little_endian, dataset.is_implicit_VR = syntax.is_little_endian, syntax.is_implicit_VR
-    dataset.save_as(path, write_like_original=False)
 
 
 def _rescale(acquired: Sequence[Acquired]) -> tuple[float, float]:
