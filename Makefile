@@ -2,6 +2,7 @@
 #
 #   make demo      simulate a PACS export, classify it, name the report
 #   make demo-results  the demo's table, and which of it is wrong -> results/demo.json
+#   make docs-output  what the documents show of commands, run anew -> results/outputs.json; BLOCKS="sort audit" for some
 #   make test      run the tests
 #   make test-apps the tests that need the real MONAI Label (in an environment of its own, .venv-label)
 #   make check     lint, format, types, rendered bundles
@@ -33,7 +34,7 @@ LABEL_APP := apps/monai_label
 STUDIES ?= demo/export
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-results test test-apps label check bench scale audit balance public header bundles thresholds exports \
+.PHONY: help install demo demo-results docs-output test test-apps label check bench scale audit balance public header bundles thresholds exports \
 	validate clean
 
 help:
@@ -59,6 +60,10 @@ demo-results: $(STAMP)
 	$(BIN)/mrclass evaluate runs/demo/out --truth runs/demo/truth.csv --where expected_status=done --data simulated \
 		-o runs/demo/figures.json --page runs/demo/figures > runs/demo/evaluation.txt
 	$(BIN)/python template/demo.py runs/demo -o results/demo.json
+	$(BIN)/python template/render.py --write
+
+docs-output: demo
+	$(BIN)/python template/record.py $(BLOCKS)
 	$(BIN)/python template/render.py --write
 
 test: $(STAMP)

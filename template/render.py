@@ -22,6 +22,7 @@ from typing import Any
 import cards
 import curves
 import failures
+import record
 
 TEMPLATE = Path(__file__).resolve().parent
 ROOT = TEMPLATE.parent
@@ -131,14 +132,15 @@ def wanted(root: Path = ROOT) -> dict[Path, bytes]:
         for name, content in render(row, table["columns"], root).items():
             files[root / "bundles" / row["name"] / name] = content
     results = cards.Results.read(root / "results")
+    outputs = record.rendered(*record.read(root))
     for document in [
         root / "README.md",
         *sorted((root / "docs").glob("*.md")),
         *sorted((root / "docs" / "how-to").glob("*.md")),
     ]:
         text = document.read_text(encoding="utf-8") if document.is_file() else ""
-        if cards.BLOCK.search(text):
-            files[document] = cards.fill_blocks(text, results).encode()
+        if cards.BLOCK.search(text) or record.BLOCK.search(text):
+            files[document] = record.fill(cards.fill_blocks(text, results), outputs).encode()
     return files
 
 
@@ -218,7 +220,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{len(changed)} files written", file=sys.stderr)
             return 0
         lines = check()
-    except (TemplateError, cards.CardError, OSError, json.JSONDecodeError) as error:
+    except (TemplateError, cards.CardError, record.RecordError, OSError, json.JSONDecodeError) as error:
         print(f"template: {error}", file=sys.stderr)
         return 1
     for line in lines:

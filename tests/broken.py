@@ -1,4 +1,9 @@
-"""Broken and hostile files for the tests: small whole ones, and what can be done to their bytes."""
+"""Broken and hostile files for the tests: small whole ones, and what can be done to their bytes.
+
+    python tests/broken.py EXPORT SERIES     writes the export of docs/how-to/broken-input.md
+
+SERIES is a folder of a whole series, which is copied into EXPORT.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,8 @@ import gzip
 import hashlib
 import io
 import os
+import shutil
+import sys
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -75,17 +82,55 @@ def swelling_frame(path: Path, megabytes: int = 64) -> Path:
     return path
 
 
+def hostile(export: Path, swollen_mb: int = 2048) -> Path:
+    """An export of broken and hostile things, each once.
+
+    Args:
+        export: the folder, which may hold other things.
+        swollen_mb: what the deflated header swells to.
+    """
+    export.mkdir(parents=True, exist_ok=True)
+    made = whole(export)
+    (export / "a").unlink()
+    (export / "line\nbreak").mkdir()
+    (export / "line\nbreak" / "\x1b[31m.dcm").write_bytes(made["explicit.dcm"])
+    (export / "new\nline.dcm").write_bytes(b"no header at all, but a name")
+    (export / "header-cut.dcm").write_bytes(made["implicit.dcm"][:500])
+    cut = write(export / "pixels-cut.dcm", image(17))
+    cut.write_bytes(cut.read_bytes()[:-100])
+    write(export / "absurd.dcm", image(3, Rows=65535, Columns=65535, NumberOfFrames=2**31 - 1))
+    swelling_frame(export / "frame.dcm")
+    bomb(export / "bomb.dcm", swollen_mb)
+    nested(export / "nested.dcm")
+    (export / "cut.nii.gz").write_bytes(made["volume.nii.gz"][:300])
+    (export / "empty.nii").touch()
+    (export / "empty").touch()
+    (export / "up").symlink_to(".")
+    (export / "loop.dcm").symlink_to("loop.dcm")
+    os.mkfifo(export / "pipe.dcm")
+    os.mkfifo(export / "cut.json")  # where a sidecar may lie
+    return export
+
+
+def nested(path: Path, levels: int = 20_000) -> Path:
+    """A DICOM file whose header is sequences in sequences."""
+    data = write(path, image(2, PixelData=None)).read_bytes()
+    item = b"\x09\x00\x10\x10SQ\0\0\xff\xff\xff\xff\xfe\xff\x00\xe0\xff\xff\xff\xff"
+    path.write_bytes(data[: data.index(b"\x08\x00\x08\x00")] + item * levels)
+    return path
+
+
 def bomb(path: Path, megabytes: int) -> Path:
-    """A deflated DICOM file of a few kilobytes for each hundred megabytes that it swells to."""
+    """A deflated DICOM file of a kilobyte for each megabyte that it swells to."""
     data = write(path, image(1), DEFLATED).read_bytes()
     packer = zlib.compressobj(9, wbits=-zlib.MAX_WBITS)
     stream = io.BytesIO()
     plain = zlib.decompress(data[_body(data) :], wbits=-zlib.MAX_WBITS)
     private = b"\x09\x00\x10\x10OB\0\0" + (megabytes << 20).to_bytes(4, "little")
     at = plain.index(b"\x10\x00\x10\x00")  # before PatientName
-    stream.write(packer.compress(plain[:at] + private))
-    for _ in range(megabytes):
-        stream.write(packer.compress(bytes(1 << 20)))
+    stream.write(packer.compress(plain[:at] + private) + packer.flush(zlib.Z_FULL_FLUSH))
+    # after a full flush the same bytes mean the same: one block is enough
+    stream.write((packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)) * megabytes)
     stream.write(packer.compress(plain[at:]) + packer.flush())
     path.write_bytes(data[: _body(data)] + stream.getvalue())
     return path
@@ -111,3 +156,7 @@ def snapshot(*folders: Path) -> dict[str, tuple[object, ...]]:
                     digest = hashlib.sha256(file.read()).hexdigest()
                 found[path] = (about.st_mode, about.st_size, about.st_mtime_ns, digest)
     return found
+
+
+if __name__ == "__main__":
+    shutil.copytree(sys.argv[2], hostile(Path(sys.argv[1])) / "whole")

@@ -38,19 +38,7 @@ def test_a_hostile_export_ends_in_rows_and_nothing_outside_the_output_is_written
     export, home = tmp_path / "export", tmp_path / "home"
     home.mkdir()
     stack(export / "good", 3)
-    whole = broken.whole(tmp_path / "whole")
-    (export / "line\nbreak").mkdir()
-    (export / "line\nbreak" / "\x1b[31m.dcm").write_bytes(whole["explicit.dcm"])
-    (export / "cut.dcm").write_bytes(whole["implicit.dcm"][:500])
-    write(export / "absurd.dcm", image(3, Rows=65535, Columns=65535, NumberOfFrames=2**31 - 1))
-    broken.swelling_frame(export / "frames.dcm")
-    (export / "cut.nii.gz").write_bytes(whole["volume.nii.gz"][:300])
-    (export / "empty.nii").touch()
-    (export / "empty").touch()
-    (export / "up").symlink_to(export)
-    (export / "loop.dcm").symlink_to("loop.dcm")
-    os.mkfifo(export / "pipe.dcm")
-    os.mkfifo(export / "cut.json")  # where a sidecar may lie
+    broken.hostile(export)
     before = broken.snapshot(export, home, bundles)
 
     out = export / "out"
@@ -74,7 +62,8 @@ def test_a_hostile_export_ends_in_rows_and_nothing_outside_the_output_is_written
         rows = {row["source"]: row for row in csv.DictReader(file)}
     assert rows["good"]["status"] == "done"
     bad = {source: row for source, row in rows.items() if row["status"] != "done"}
-    assert {"absurd.dcm", "frames.dcm", "cut.dcm", "cut.nii.gz", "empty.nii"} <= set(bad)
+    assert {"absurd.dcm", "frame.dcm", "bomb.dcm", "nested.dcm", "cut.nii.gz", "empty.nii"} <= set(bad)
+    assert {"header-cut.dcm", "pixels-cut.dcm"} <= set(bad)
     assert all(row["reason"] for row in bad.values())
     assert "\x1b" not in done.stdout and len(done.stdout.splitlines()) == len(rows) + 3
     with (out / "files.csv").open(newline="", encoding="utf-8") as file:
