@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Container, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from mrclass import labels
@@ -23,6 +23,13 @@ BIDS: Mapping[str, tuple[str, str, str]] = {
     "flair": ("anat", "FLAIR", ""),
     "adc": ("dwi", "ADC", ""),
     "swi": ("anat", "T2starw", "swi"),
+}
+# What says which part of complex images a volume is: words of `volume_note`, values of ImageType.
+PARTS: Mapping[str, frozenset[str]] = {
+    "phase": frozenset({"phase", "P", "PHASE"}),
+    "real": frozenset({"real part", "R", "REAL"}),
+    "imag": frozenset({"imaginary part", "I", "IMAGINARY"}),
+    "mag": frozenset({"M", "MAGNITUDE"}),
 }
 # What ContrastBolusAgent can name in a file's name; of free text nothing else gets there.
 AGENTS = (
@@ -63,14 +70,43 @@ def labels_file(row: Row, names: Names) -> str:
     return f"{labels_folder(row, names)}_{int(row['volume_index'])}"
 
 
-def bids_file(row: Row, names: Names, taken: Container[str], before: str | None = None) -> str:
+def tails(volumes: Sequence[Row]) -> list[str]:
+    """`_echo-2`, `_part-phase` or both for each volume of one series, "" where the series holds one of each.
+
+    Echoes are counted by their time. Where parts differ, a volume that names none is the magnitude.
+    """
+    times = sorted({float(row["echo_time"]) for row in volumes if row["echo_time"]})
+    parts = [_part(row) for row in volumes]
+    many = len({part or "mag" for part in parts}) > 1
+    return [
+        (f"_echo-{times.index(float(row['echo_time'])) + 1}" if len(times) > 1 and row["echo_time"] else "")
+        + (f"_part-{part or 'mag'}" if many else "")
+        for row, part in zip(volumes, parts, strict=True)
+    ]
+
+
+def without_tail(path: str) -> str:
+    """A path of `bids_file` without echo and part: what a series takes for all of them."""
+    return re.sub(r"(_echo-\d+)?(_part-[a-z]+)?(?=_[^_/]+$)", "", path, count=1)
+
+
+def _part(row: Row) -> str:
+    """Which part of complex images a volume is: mag, phase, real, imag, or "" where nothing says so."""
+    told = {*str(row["volume_note"] or "").split(", "), *(row["image_type"] or ())}
+    return next((part for part, words in PARTS.items() if told & words), "")
+
+
+def bids_file(
+    row: Row, names: Names, taken: Mapping[str, str], before: str | None = None, tail: str = ""
+) -> str:
     """Path of one volume in a BIDS tree, without ending.
 
     Args:
         row: of one of the labels in `BIDS`.
         names: its pseudonyms.
-        taken: paths that other volumes have.
+        taken: paths that other volumes have, also `without_tail`, and the pseudonyms of their series.
         before: the path that this volume had in an earlier sort; it keeps its run number.
+        tail: of `tails`. Echoes and parts of a series have one run number, which no other series has.
     """
     folder, suffix, acquisition = BIDS[str(row["label"])]
     levels = [f"sub-{_alphanumeric(names.subject)}", *([f"ses-{names.session}"] if names.session else [])]
@@ -81,12 +117,16 @@ def bids_file(row: Row, names: Names, taken: Container[str], before: str | None 
     if row["label"] == "t1ce":
         entities.append(f"ce-{agent(str(row['contrast_agent'] or ''))}")
     stem = "/".join([*levels, folder, "_".join(entities)])
-    if before is not None and re.fullmatch(rf"{re.escape(stem)}_run-\d+_{suffix}", before):
+    tail = tail if folder == "anat" else ""  # BIDS knows no echo and no part of an ADC map
+    if before is not None and re.fullmatch(rf"{re.escape(stem)}_run-\d+{tail}_{suffix}", before):
         return before
     run = 1
-    while f"{stem}_run-{run}_{suffix}" in taken:
+    while (
+        taken.get(f"{stem}_run-{run}_{suffix}", names.series) != names.series
+        or f"{stem}_run-{run}{tail}_{suffix}" in taken
+    ):
         run += 1
-    return f"{stem}_run-{run}_{suffix}"
+    return f"{stem}_run-{run}{tail}_{suffix}"
 
 
 def agent(text: str) -> str:

@@ -12,7 +12,16 @@ from itertools import groupby
 from typing import Any
 
 from mrclass import labels
-from mrclass._sort_names import BIDS, Names, bids_file, folder_of, labels_file, labels_folder
+from mrclass._sort_names import (
+    BIDS,
+    Names,
+    bids_file,
+    folder_of,
+    labels_file,
+    labels_folder,
+    tails,
+    without_tail,
+)
 from mrclass._sort_state import Put
 from mrclass.report.tables import closest
 from mrclass.report.text import clean, score
@@ -24,7 +33,7 @@ BIDS_ASIDE = "sourcedata/mrclass/aside"
 _KEPT = (
     "row_id", "series_key", "volume_index", "volume_note", "status", "reason", "description", "source",
     "label", "score", "scores", "conflict", "candidates", "verdict", "header_label", "acquisition_plane",
-    "contrast_agent", "shape",
+    "contrast_agent", "shape", "echo_time", "image_type",
 )  # fmt: skip
 
 
@@ -48,7 +57,7 @@ def make(
     names: Callable[[Row], Names],
     fingerprint: Callable[[str], str],
     before: Callable[[str], str | None] = lambda key: None,
-    taken: Iterable[str] = (),
+    taken: Mapping[str, str] | None = None,
 ) -> Plan:
     """Plan a sort.
 
@@ -59,11 +68,13 @@ def make(
         names: pseudonyms of a row.
         fingerprint: of a series in the ledger, by its key.
         before: where an earlier sort put a thing, by its key.
-        taken: all such places.
+        taken: all such places, and the key of what lies there.
     """
     puts: list[Put] = []
     left: list[tuple[Row, str]] = []
-    used = set(taken)
+    used: dict[str, str] = {}
+    for path, owner in (taken or {}).items():
+        used |= dict.fromkeys((path, without_tail(path)), owner.partition("/")[0])
     for series_key, group in groupby(rows, key=lambda row: str(row["series_key"])):
         done = []
         for whole in group:
@@ -73,17 +84,18 @@ def make(
                 named = names(whole)
             else:
                 left.append((row, f"{row['status']}: {row['reason']}"))
+        ends = {int(row["volume_index"]): tail for row, tail in zip(done, tails(done), strict=True)}
         for thing, number in _things(done, mode):
             key = named.series if number is None else f"{named.series}/{number}"
             folder, reason = (
                 ("", "") if layout == VOLUMES else _aside(done if number is None else [thing], layout)
             )
             if layout == "bids" and not reason:
-                target = bids_file(thing, named, used, before(key))
+                target = bids_file(thing, named, used, before(key), ends[int(thing["volume_index"])])
             else:
                 path = labels_folder(thing, named) if number is None else labels_file(thing, named)
                 target = f"{folder}/{path}".lstrip("/")
-            used.add(target)
+            used |= dict.fromkeys((target, without_tail(target)), named.series)
             shown = ASIDE if reason else folder_of(str(thing["label"]))
             puts.append(Put(key, number, target, shown, reason, fingerprint(series_key), thing, named))
     return Plan(puts, left)

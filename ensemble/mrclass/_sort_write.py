@@ -97,7 +97,7 @@ def _volume(volume: Any, one: Put, dest: Path, scratch: Path) -> list[str]:
     ):
         for piece in _plain(volume.path):
             packed.write(piece)
-    replace_text(sidecar, bids.sidecar(volume.sidecar, one.row))
+    replace_text(sidecar, bids.sidecar(volume.sidecar, one.row, "_part-phase_" in one.target))
     return list(one.paths)
 
 

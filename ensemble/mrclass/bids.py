@@ -43,12 +43,13 @@ _CHOICES = {
 }
 
 
-def sidecar(given: Mapping[str, Any], row: Mapping[str, Any]) -> str:
+def sidecar(given: Mapping[str, Any], row: Mapping[str, Any], phase: bool = False) -> str:
     """Text of a volume's sidecar: what dcm2niix or a stranger's JSON says and BIDS permits, and our label.
 
     Args:
         given: fields by BIDS name; those of a wrong type are left out.
         row: of the ledger.
+        phase: whether it is named a phase image, whose units BIDS wants: those of the scanner.
     """
     kept: dict[str, Any] = {}
     for key, value in given.items():
@@ -64,6 +65,8 @@ def sidecar(given: Mapping[str, Any], row: Mapping[str, Any]) -> str:
             good = key in _TEXTS and isinstance(value, str)
         if good:
             kept[key] = value
+    if phase:
+        kept["Units"] = "arbitrary"
     score = row["score"]
     kept["MRClass"] = {
         "Label": labels.display(str(row["label"])),

@@ -154,6 +154,7 @@ def _sort(options: argparse.Namespace) -> int:
     if options.dry_run:
         for line in sort.plan_lines(done.plan):
             print(line)
+        sys.stdout.flush()
     for put, trouble in done.failed:
         _say(f"{put.row['source']}: {trouble}")
     _say(sort.summary(done, options.dry_run))

@@ -37,7 +37,7 @@ class WeightsMismatchError(BundleError):
 
 
 class SortError(MRClassError):
-    """A sort would overwrite, move or mix what lies in its folder; nothing was written."""
+    """A sort would overwrite, move or mix what lies in its folder, or its disk is full."""
 
 
 class LedgerError(MRClassError):

@@ -1,4 +1,4 @@
-"""Writes a file so that a reader finds either the old one or the new one, never half of one.
+"""Writes a file so that a reader finds either the old one or the new one, never half of one; holds folders.
 
 A leaf: it imports nothing of ours. Writes beside the file it is given, and then in its place.
 """
@@ -36,6 +36,26 @@ def replacing(path: Path, beside: Path | None = None) -> Iterator[Path]:
         os.replace(part, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[bool]:
+    """Hold a file, made where it is missing, while the block runs; gives False where another run holds it.
+
+    The system lets go of it however a process ends: nothing that was killed keeps others out.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: two runs into one folder are not kept apart there
+        yield True
+        return
+    with path.open("a", encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+            return
+        yield True
 
 
 def is_full(error: Exception) -> bool:

@@ -18,7 +18,7 @@ from mrclass import balance, ledger, plan
 from mrclass.card import differences, versions
 from mrclass.crew import Crew, Setup, cores
 from mrclass.errors import MRClassError, UsageError
-from mrclass.files import is_full
+from mrclass.files import is_full, locked
 from mrclass.ledger import Ledger
 from mrclass.members import choose, find_bundles
 from mrclass.pages import THUMBNAILS, Result, write_pages
@@ -170,19 +170,10 @@ def _full(book: Ledger, out: Path, more: str = "") -> str:
 
 @contextmanager
 def _locked(out: Path) -> Iterator[None]:
-    """Hold OUT for this process; the system lets go of it however the process ends."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: two runs into one folder are not kept apart there
-        yield
-        return
-    with open(out / plan.LOCK, "w", encoding="utf-8") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UsageError(
-                f"Another run is writing to {out}; wait for its end or name another folder."
-            ) from None
+    """Hold OUT for this process."""
+    with locked(out / plan.LOCK) as mine:
+        if not mine:
+            raise UsageError(f"Another run is writing to {out}; wait for its end or name another folder.")
         shutil.rmtree(out / _SCRATCH, ignore_errors=True)  # left by a run that was killed
         yield
 

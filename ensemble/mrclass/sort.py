@@ -7,8 +7,10 @@ ledger, the files from a new look at the input; a series whose files are no long
 from __future__ import annotations
 
 import shutil
+import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,9 @@ from typing import Any
 from mrclass import _sort_plan, _sort_write, labels
 from mrclass._sort_names import Names
 from mrclass._sort_plan import Plan
-from mrclass._sort_state import SCRATCH, Put, State
-from mrclass.errors import SeriesError, UsageError
+from mrclass._sort_state import FILE, SCRATCH, Put, State
+from mrclass.errors import SeriesError, SortError, UsageError
+from mrclass.files import is_full, locked
 from mrclass.ledger import FILE_NAME, Ledger
 from mrclass.pages import in_order
 from mrclass.plan import fingerprint
@@ -70,7 +73,8 @@ def sort(
 
     Raises:
         UsageError: DEST is no place for it, layout and mode do not go together, or the input is gone.
-        SortError: something would be overwritten, moved or mixed; nothing has been written.
+        SortError: something would be overwritten, moved or mixed, and nothing has been written; or the disk
+            is full, and what was put stays.
         LedgerError: OUT holds no usable ledger.
     """
     how = mode or ("nifti" if layout == "bids" else "copy")
@@ -82,40 +86,65 @@ def sort(
         roots = book.roots()
         inputs = [Path(path) for path in book.meta("inputs") or sorted(set(roots.values()))]
         _check_places(dest, out, inputs)
+
+        def planned(state: State) -> Plan:
+            made = _sort_plan.make(
+                (row for row in in_order(book) if keep is None or keep(row)),
+                layout,
+                how,
+                lambda row: _names(row, book, roots),
+                lambda key: book.fingerprint(key) or "",
+                state.target,
+                {str(put["target"]): key for key, put in state.puts.items()},
+            )
+            state.check(made.puts, layout, how)
+            return made
+
         state = State.read(dest)
-        made = _sort_plan.make(
-            (row for row in in_order(book) if keep is None or keep(row)),
-            layout,
-            how,
-            lambda row: _names(row, book, roots),
-            lambda key: book.fingerprint(key) or "",
-            state.target,
-            [str(put["target"]) for put in state.puts.values()],
-        )
-        state.check(made.puts, layout, how)
-        todo = [put for put in made.puts if not state.is_done(put)]
+        made = planned(state)
         if dry_run:
-            return Sorted(made, len(todo), ())
-        dest.mkdir(parents=True, exist_ok=True)
-        state.begin(made.puts, layout, how)
-        failed: list[tuple[Put, str]] = []
-        scratch = (dest / SCRATCH).resolve()  # dcm2niix wants a whole path
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir()
-        try:
-            work = _all(todo, book, inputs, [out, dest], state, scratch, how, timeout_s)
-            for count, (put, trouble) in enumerate(work, start=1):
-                failed += [(put, trouble)] if trouble else []
-                if progress is not None:
-                    progress(count, len(todo))
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(
-                f"Interrupted: what was put stays in {dest}; run the same command again to go on."
-            ) from None
-        finally:
+            return Sorted(made, sum(not state.is_done(put) for put in made.puts), ())
+        with _locked(dest):
+            if State.read(dest) != state:  # another sort has ended meanwhile
+                made = planned(state := State.read(dest))
+            todo = [put for put in made.puts if not state.is_done(put)]
+            state.begin(made.puts, layout, how)
+            failed: list[tuple[Put, str]] = []
+            scratch = (dest / SCRATCH).resolve()  # dcm2niix wants a whole path
             shutil.rmtree(scratch, ignore_errors=True)
-    _sort_write.tables(dest, made, failed, layout)
+            scratch.mkdir()
+            try:
+                work = _all(todo, book, inputs, [out, dest], state, scratch, how, timeout_s)
+                for count, (put, trouble) in enumerate(work, start=1):
+                    failed += [(put, trouble)] if trouble else []
+                    if progress is not None:
+                        progress(count, len(todo))
+            finally:
+                shutil.rmtree(scratch, ignore_errors=True)
+            _sort_write.tables(dest, made, failed, layout)
     return Sorted(made, len(todo) - len(failed), failed)
+
+
+@contextmanager
+def _locked(dest: Path) -> Iterator[None]:
+    """Hold DEST, by the record of what lies in it; a full disk and Ctrl-C say how to go on."""
+    try:
+        dest.mkdir(parents=True, exist_ok=True)
+        with locked(dest / FILE) as mine:
+            if not mine:
+                raise UsageError(f"Another sort is writing to {dest}; wait for its end, then sort again.")
+            yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"Interrupted: what was put stays in {dest}; run the same command again to go on."
+        ) from None
+    except (OSError, sqlite3.OperationalError) as error:
+        if not is_full(error):
+            raise
+        raise SortError(
+            f"The disk of {dest} is full: what was put stays; "
+            "make room and run the same command again to go on."
+        ) from error
 
 
 def _check_places(dest: Path, out: Path, inputs: Sequence[Path]) -> None:

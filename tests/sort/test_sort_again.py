@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -155,6 +157,53 @@ def test_a_file_that_vanishes_on_the_way_fails_its_series_alone(
     assert (put.row["source"], trouble) == ("a/swi", "gone.dcm cannot be read any more")
     monkeypatch.undo()
     assert sort(done.out, tmp_path / "dest").new == 1
+
+
+def test_two_sorts_into_one_folder_do_not_mix(done: Done, tmp_path: Path) -> None:
+    dest = tmp_path / "dest"
+    dest.mkdir()
+    hold = "import sys, time; from mrclass.files import locked\n"
+    hold += "from pathlib import Path\nwith locked(Path(sys.argv[1])): print(1, flush=True); time.sleep(600)"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(dest / FILE)], stdout=subprocess.PIPE, text=True
+    ) as other:
+        assert other.stdout is not None and other.stdout.readline() == "1\n"
+        refused(UsageError, "Another sort is writing to .*; wait for its end", done.out, dest)
+        other.kill()
+    assert sort(done.out, dest).new == 13, "a sort that was killed holds nothing"
+
+
+def test_what_another_sort_put_meanwhile_is_seen(
+    done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dest = tmp_path / "dest"
+    real, first = State.check, [True]
+
+    def slow(self: State, *given: Any) -> None:
+        real(self, *given)
+        if first:
+            first.clear()
+            sort(done.out, dest)  # all of it, between this sort's look and its lock
+
+    monkeypatch.setattr(State, "check", slow)
+    assert sort(done.out, dest).new == 0
+
+
+def test_a_full_disk_says_how_to_go_on(done: Done, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copy, written = shutil.copyfile, []
+
+    def fill(source: Any, target: Any, **more: Any) -> Any:
+        written.append(target)
+        if len(written) == 8:
+            raise OSError(28, "No space left on device")
+        return copy(source, target, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_sort_write.shutil, "copyfile", fill)
+        with pytest.raises(SortError, match="disk of .* is full: what was put stays; make room"):
+            sort(done.out, tmp_path / "dest")
+    assert not list((tmp_path / "dest").rglob(".*part*"))
+    assert sort(done.out, tmp_path / "dest").new == 12, "one series was whole"
 
 
 def test_a_folder_of_something_else_is_refused(done: Done, tmp_path: Path) -> None:

@@ -63,8 +63,8 @@ def test_every_label_has_its_suffix(tree: Path) -> None:
         f"{p}/anat/{of}-axial_run-2_T1w.nii.gz",  # a second one
         f"{p}/anat/{of}-axial_ce-gadovist_run-1_T1w.nii.gz",
         f"{p}/anat/{of}-axial_ce-agent_run-1_T1w.nii.gz",
-        f"{p}/anat/{of}-axial_run-1_T2w.nii.gz",
-        f"{p}/anat/{of}-axial_run-2_T2w.nii.gz",  # the second echo of two
+        f"{p}/anat/{of}-axial_run-1_echo-2_T2w.nii.gz",  # the second echo of two
+        f"{p}/anat/{of}-axial_run-2_T2w.nii.gz",
         f"{p}/anat/{of}-axial_run-1_FLAIR.nii.gz",
         f"{p}/anat/{of}-swiaxial_run-1_T2starw.nii.gz",
         f"{p}/dwi/{of}-axial_run-1_ADC.nii.gz",
@@ -161,10 +161,78 @@ def test_a_label_that_bids_has_no_suffix_for_goes_aside() -> None:
 
 def test_a_volume_keeps_its_run_number() -> None:
     names = Names("P-1", "", "1")
-    taken = {"sub-P1/anat/sub-P1_acq-axial_run-1_T1w", "sub-P1/anat/sub-P1_acq-axial_run-2_T1w"}
+    taken = {"sub-P1/anat/sub-P1_acq-axial_run-1_T1w": "2", "sub-P1/anat/sub-P1_acq-axial_run-2_T1w": "1"}
     assert bids_file(row("t1w"), names, taken) == "sub-P1/anat/sub-P1_acq-axial_run-3_T1w"
     assert bids_file(row("t1w"), names, taken, max(taken)) == "sub-P1/anat/sub-P1_acq-axial_run-2_T1w"
     assert bids_file(row("t2w"), names, taken, max(taken)) == "sub-P1/anat/sub-P1_acq-axial_run-1_T2w"
+
+
+def planned(*volumes: dict[str, Any]) -> list[str]:
+    """Names, without subject, that volumes get; those of one series follow each other."""
+
+    def names(one: Any) -> Names:
+        return Names("P-1", "", one["series_key"])
+
+    puts = make(volumes, "bids", "nifti", names, lambda key: "").puts
+    return [put.target.removeprefix("sub-P1/anat/sub-P1_acq-axial_") for put in puts]
+
+
+def volume(index: int, series: int = 1, label: str = "t2w", **told: Any) -> dict[str, Any]:
+    return {**row(label, series), "volume_index": index, "image_type": [], "echo_time": None, **told}
+
+
+def test_echoes_of_a_series_are_counted_by_their_time_and_share_a_run() -> None:
+    late, early = volume(0, 2, echo_time=80.0), volume(1, 2, echo_time=20.0)
+    assert planned(volume(0, 1, echo_time=80.0), late, early) == [
+        "run-1_T2w", "run-2_echo-2_T2w", "run-2_echo-1_T2w",
+    ]  # fmt: skip
+
+
+def test_a_later_series_does_not_take_the_run_of_one_with_echoes() -> None:
+    many = [volume(0, 1, "other", echo_time=20.0), volume(1, 1, echo_time=80.0)]
+    again = [volume(0, 2, echo_time=20.0), volume(1, 2, echo_time=80.0)]
+    assert planned(*many, *again)[1:] == ["run-1_echo-2_T2w", "run-2_echo-1_T2w", "run-2_echo-2_T2w"]
+
+
+def test_parts_are_named_only_where_a_series_holds_several() -> None:
+    kinds = ({"image_type": ["ORIGINAL", "PRIMARY", "M"]}, {"volume_note": "phase"})
+    alone, phase = (volume(index, **kind) for index, kind in enumerate(kinds))
+    assert planned(alone) == ["run-1_T2w"] == planned(phase)
+    assert planned(alone, phase) == ["run-1_part-mag_T2w", "run-1_part-phase_T2w"]
+    assert planned(volume(0), phase) == ["run-1_part-mag_T2w", "run-1_part-phase_T2w"]
+
+
+def test_an_adc_map_has_neither_echo_nor_part() -> None:
+    first, second = (volume(n, label="adc", echo_time=50.0 * (n + 1)) for n in range(2))
+    assert [name.rpartition("acq-axial_")[2] for name in planned(first, second)] == ["run-1_ADC", "run-2_ADC"]
+
+
+@pytest.mark.skipif(VALIDATOR is None, reason="bids-validator-deno is not installed")
+def test_the_real_validator_accepts_echoes_and_parts_of_one_series(tmp_path: Path) -> None:
+    export = tmp_path / "export"
+    for echo in (1, 2):
+        for part, kind in (("M", "t2w"), ("P", "swi")):
+            for n in (1, 2, 3):
+                number = n + 10 * echo + 100 * (part == "P")
+                one = sort_runs.files.image(
+                    50, n, PixelData=sort_runs.pixels(kind), EchoNumbers=echo, EchoTime=20.0 * echo,
+                    ImageType=["ORIGINAL", "PRIMARY", part, "ND"], InstanceNumber=number,
+                    Manufacturer="SIEMENS", SOPInstanceUID=sort_runs.files.uid(2, 50, number),
+                )  # fmt: skip
+                sort_runs.files.write(export / f"{number}.dcm", one)
+    out = sort_runs.classify(export, tmp_path / "out")
+    sort(out, tmp_path / "dest", "bids")
+    names = [name.rpartition("_acq-")[2] for name in images(tmp_path / "dest")]
+    assert sorted(names) == [
+        "axial_run-1_echo-1_part-mag_T2w.nii.gz",
+        "axial_run-1_echo-2_part-mag_T2w.nii.gz",
+        "swiaxial_run-1_echo-1_part-phase_T2starw.nii.gz",
+        "swiaxial_run-1_echo-2_part-phase_T2starw.nii.gz",
+    ]
+    told = [json.loads(path.read_text()) for path in sorted((tmp_path / "dest").rglob("*_part-phase_*.json"))]
+    assert [one["Units"] for one in told] == ["arbitrary"] * 2
+    assert [one["EchoTime"] for one in told] == pytest.approx([0.02, 0.04])
+    assert errors(tmp_path / "dest", tmp_path / "home") == []
 
 
 @pytest.mark.parametrize(
