@@ -100,6 +100,7 @@ bench: $(STAMP)
 
 scale: $(STAMP)
 	$(BIN)/python -m mrclass.scale --work runs/scale -o results/scale.json
+	$(BIN)/python -m mrclass.scale --work runs/empty --empty 100000 -o results/scale.json
 	$(BIN)/python template/render.py --write
 
 # A run of the public DICOM, where it is at hand; `make audit balance` makes it once.

@@ -18,6 +18,7 @@ NETWORKS = {
     "stand-in": "networks replaced by one linear layer each",
     "shipped": "the bundles' own networks",
 }
+EMPTY = "empty-files"
 RUNS = {"demo": "the demo export (simulated)", "public": "290 folders of public DICOM"}
 
 
@@ -25,7 +26,19 @@ def scale(content: Mapping[str, Any] | None) -> str:
     """Memory, pace, ledger and pages of a large archive (`python -m mrclass.scale`)."""
     if not content:
         return "Not measured yet: `results/scale.json` is not there."
-    return "\n\n".join(_one_scale(name, figures) for name, figures in content.items())
+    texts = [_one_scale(name, figures) for name, figures in content.items() if name != EMPTY]
+    return "\n\n".join([*texts, *([_empty(content[EMPTY])] if EMPTY in content else [])])
+
+
+def _empty(figures: Mapping[str, Any]) -> str:
+    """One series among few and among many empty files (`python -m mrclass.scale --empty`)."""
+    head = ["empty files", "run (MB)", "largest child (MB)", "seconds", "processor seconds", "explained"]
+    rows = []
+    for part in (figures["few"], figures["many"]):
+        keys = ("client_mb", "child_mb", "seconds", "cpu_seconds")
+        rows.append([part["n_empty"], *(part[key] for key in keys), part["balance"]["explained"]])
+    ratio = figures["client_mb_ratio"]
+    return f"**One series among empty files** (memory of the run {ratio} times):\n\n{table(head, rows)}"
 
 
 def _one_scale(name: str, figures: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import doubles
 import pytest
 from dicom_files import stack
-from mrclass import _watch, scale
+from mrclass import _empty, _watch, scale
 from mrclass.errors import MRClassError
 from tiny_bundles import make_bundle
 
@@ -46,6 +46,30 @@ def test_the_writing_of_pages_is_told_apart_from_the_last_tenth() -> None:
 
 def test_samples_of_a_process_that_has_ended_count_for_no_memory() -> None:
     assert scale.summarise([sample(1, 10, 0.0)], 10)["parts"] == []
+
+
+def test_a_run_over_many_empty_files_is_compared_with_one_over_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[int] = []
+
+    def watch(command: list[str], ledger: Path, samples: Path) -> dict[str, float]:
+        found = [path for path in Path(command[4]).rglob("*") if path.is_file() and not path.stat().st_size]
+        assert {path.suffix for path in found} == {"", ".dcm"}
+        balance = {"explained": len(found) - sum(lost), "unexplained": sum(lost)}
+        ledger.parent.mkdir()
+        (ledger.parent / "run.json").write_text(json.dumps({"balance": balance}))
+        (ledger.parent / "files.csv").write_text("x" * len(found))
+        return {"seconds": 1.0, "client_mb": 40.0 + len(found) / 1000, "child_mb": 900.0}
+
+    monkeypatch.setattr(_empty, "watch", watch)
+    monkeypatch.setattr("mrclass.phantom.archive.write_archive", lambda *_, **__: 1)
+    told = _empty.measure_empty(tmp_path, 2500, tmp_path)
+    assert (told["few"]["n_empty"], told["many"]["balance"]["explained"]) == (1000, 2500)
+    assert (told["many"]["files_csv"], told["client_mb_ratio"]) == (2500, round(42.5 / 41, 3))
+    lost.append(1)
+    with pytest.raises(MRClassError, match="Of 1000 empty files 999 are explained"):
+        _empty.measure_empty(tmp_path, 2500, tmp_path)
 
 
 def test_a_line_cut_by_a_kill_is_left_out(tmp_path: Path) -> None:

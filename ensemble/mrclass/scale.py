@@ -27,6 +27,7 @@ from mrclass.members import find_bundles
 
 PARTS = 10  # the run is told in tenths
 NETWORKS = ("stand-in", "shipped")
+EMPTY = "empty-files"  # key of that measurement in the JSON
 _SHORT_S = 0.05  # between two samples of a command that ends within seconds
 _BLOCKS = 200  # series written and asked for when a ledger is timed
 
@@ -222,6 +223,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mrclass.scale", description=__doc__.splitlines()[0])
     parser.add_argument("--series", type=int, default=5000, metavar="N", help="series (default: 5000)")
     parser.add_argument("--slices", type=int, default=1, metavar="N", help="files of each (default: 1)")
+    parser.add_argument(
+        "--empty", type=int, metavar="N", help="measure this alone: one series among N empty files"
+    )
     parser.add_argument("--work", type=Path, metavar="DIR", help="folder to keep and go on in")
     parser.add_argument(
         "--networks", choices=NETWORKS, default="stand-in", help="networks of the bundles (default: stand-in)"
@@ -235,27 +239,33 @@ def main(argv: Sequence[str] | None = None) -> int:
         with tempfile.TemporaryDirectory() as name:
             work = options.work or Path(name)
             work.mkdir(parents=True, exist_ok=True)
-            _settle(work, [options.slices, options.networks])
-            figures = measure(
-                work.resolve(), options.series, options.slices, options.networks, bundles, options.jobs
-            )
+            _settle(work, ["empty"] if options.empty else [options.slices, options.networks])
+            if options.empty:
+                from mrclass._empty import measure_empty
+
+                figures = measure_empty(work.resolve(), options.empty, stand_ins(bundles, work / "bundles"))
+            else:
+                figures = measure(
+                    work.resolve(), options.series, options.slices, options.networks, bundles, options.jobs
+                )
     except MRClassError as error:
         print(f"mrclass: {error}", file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1
-    print(table(figures))
+    print(json.dumps(figures, indent=1) if options.empty else table(figures))
     if options.output is not None:
         from mrclass.bench import processor
         from mrclass.crew import cores
         from mrclass.truth import write
 
+        asked = f"--series {options.series} --networks {options.networks}"
         figures["made_by"] = {
-            "command": f"python -m mrclass.scale --series {options.series} --networks {options.networks}",
+            "command": f"python -m mrclass.scale {f'--empty {options.empty}' if options.empty else asked}",
             "processor": processor(),
             "cores": cores(),
             "mrclass": __version__,
         }
         known = json.loads(options.output.read_text("utf-8")) if options.output.is_file() else {}
-        write({**known, options.networks: figures}, options.output)
+        write({**known, EMPTY if options.empty else options.networks: figures}, options.output)
     return 0
 
 
