@@ -25,7 +25,7 @@ from mrclass._limits import limit_worker
 from mrclass.errors import MRClassError
 from mrclass.worker import Outcome, Rooms, process
 
-START_TIMEOUT_S = 300.0  # importing torch and reading six bundles from a cold disk
+START_TIMEOUT_S = 900.0  # importing torch and reading six bundles, on a machine that others use as well
 _MAX_FAILED_STARTS = 3
 
 
