@@ -31,14 +31,14 @@ def scale(content: Mapping[str, Any] | None) -> str:
 
 
 def _empty(figures: Mapping[str, Any]) -> str:
-    """One series among few and among many empty files (`python -m mrclass.scale --empty`)."""
-    head = ["empty files", "run (MB)", "largest child (MB)", "seconds", "processor seconds", "explained"]
+    """Few and many empty files (`python -m mrclass.scale --empty`)."""
+    head = ["files", "run (MB)", "seconds", "processor seconds", "explained"]
     rows = []
     for part in (figures["few"], figures["many"]):
-        keys = ("client_mb", "child_mb", "seconds", "cpu_seconds")
+        keys = ("client_mb", "seconds", "cpu_seconds")
         rows.append([part["n_empty"], *(part[key] for key in keys), part["balance"]["explained"]])
     ratio = figures["client_mb_ratio"]
-    return f"**One series among empty files** (memory of the run {ratio} times):\n\n{table(head, rows)}"
+    return f"**Empty files** (memory of the run {ratio} times):\n\n{table(head, rows)}"
 
 
 def _one_scale(name: str, figures: Mapping[str, Any]) -> str:

@@ -223,9 +223,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m mrclass.scale", description=__doc__.splitlines()[0])
     parser.add_argument("--series", type=int, default=5000, metavar="N", help="series (default: 5000)")
     parser.add_argument("--slices", type=int, default=1, metavar="N", help="files of each (default: 1)")
-    parser.add_argument(
-        "--empty", type=int, metavar="N", help="measure this alone: one series among N empty files"
-    )
+    parser.add_argument("--empty", type=int, metavar="N", help="measure this alone: N empty files")
     parser.add_argument("--work", type=Path, metavar="DIR", help="folder to keep and go on in")
     parser.add_argument(
         "--networks", choices=NETWORKS, default="stand-in", help="networks of the bundles (default: stand-in)"
@@ -243,7 +241,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             if options.empty:
                 from mrclass._empty import measure_empty
 
-                figures = measure_empty(work.resolve(), options.empty, stand_ins(bundles, work / "bundles"))
+                figures = measure_empty(work.resolve(), options.empty, bundles)
             else:
                 figures = measure(
                     work.resolve(), options.series, options.slices, options.networks, bundles, options.jobs
