@@ -151,7 +151,7 @@ def record(names: Sequence[str], root: Path = ROOT) -> Iterator[str]:
     Raises:
         RecordError: there is no such block, or one failed.
     """
-    spec, known = read(root)
+    spec, _ = read(root)
     unknown = sorted(set(names) - set(spec))
     if unknown:
         raise RecordError(f"no block {', '.join(unknown)}; choose of: {', '.join(spec)}")
@@ -160,7 +160,8 @@ def record(names: Sequence[str], root: Path = ROOT) -> Iterator[str]:
         if missing:
             print(f"{name}: left as it was, {', '.join(missing)} is not there", file=sys.stderr)
             continue
-        known[name] = {"commands": spec[name]["commands"], "lines": run(spec[name], root)}
+        made = {"commands": spec[name]["commands"], "lines": run(spec[name], root)}
+        known = {**read(root)[1], name: made}
         kept = {key: known[key] for key in spec if key in known}
         (root / RECORD).write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         yield name
