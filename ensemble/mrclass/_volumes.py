@@ -101,7 +101,8 @@ def pieces(path: Path, b_values: tuple[float, ...], max_voxels: int) -> list[Pie
     try:
         image = nibabel.load(path)
     except (ImageFileError, HeaderDataError, OSError, EOFError) as error:
-        raise ConversionError(f"{path.name} is not a readable NIfTI file: {error}.") from error
+        why = str(error).replace(str(path), path.name).rstrip(".")  # a reason names no folder
+        raise ConversionError(f"{path.name} is not a readable NIfTI file: {why}.") from error
     except (ValueError, zlib.error, MemoryError) as error:
         raise ConversionError(f"The header of {path.name} makes no sense: {error}.") from error
     size = tuple(int(n) for n in image.shape)
