@@ -29,8 +29,8 @@ BLOCK = re.compile(r"(<!-- output:([a-z0-9-]+) -->\n).*?(<!-- /output:\2 -->)", 
 MARK = "@@ next @@"  # between two commands' output
 # Keys, patients, subjects, sessions, studies, and the part of a series' name that a class folder ends with.
 PSEUDONYM = re.compile(
-    r"(?P<head>\bS-|\bP-|\bF-|\bsub-[PF]|\bses-|\bstudy-|-(?=[0-9a-f]{8}(?:/|_\d+\.nii)))"
-    r"(?P<hex>[0-9a-f]{8,24})\b"
+    r"(?P<head>(?<![0-9A-Za-z])(?:S-|P-|F-|sub-[PF]|ses-|study-)|-(?=[0-9a-f]{8}(?:/|_\d+\.nii)))"
+    r"(?P<hex>[0-9a-f]{8,24})(?![0-9A-Za-z])"
 )
 
 
@@ -99,7 +99,7 @@ def run(block: Mapping[str, Any], root: Path = ROOT) -> list[str]:
         raise RecordError(f"a command failed:\n{text}")
     kept = []
     for command, said in zip(block["commands"], told, strict=False):
-        kept += [f"$ {shown(command)}", *cut(said.rstrip("\n").splitlines(), command)]
+        kept += [f"$ {shown(command)}", *cut([line.rstrip() for line in said.rstrip().splitlines()], command)]
     return kept
 
 

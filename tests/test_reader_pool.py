@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from dicom_files import image, stack, write
+from mrclass import _pool
 from mrclass._pool import Reader, read_each
 from mrclass.dicom import scan
 from mrclass.errors import MRClassError
@@ -96,6 +97,22 @@ def test_a_real_header_of_values_without_end_is_one_unreadable_row(tmp_path: Pat
     stack(tmp_path / "good", 2)
     found = {series.status_hint: series.skip_reason for series in scan([tmp_path]).series}
     assert found == {"ok": None, "unreadable": "its header holds more than 4000000 bytes of values"}
+
+
+def test_a_file_that_the_system_does_not_open_is_noted_with_its_reason(tmp_path: Path) -> None:
+    script = tmp_path / "child.py"
+    script.write_text(
+        "import runpy\n"
+        f"reader = runpy.run_path({str(Path(_pool.__file__).with_name('_reader.py'))!r}, run_name='reader')\n"
+        "def refuse(*_): raise PermissionError(13, 'Permission denied')\n"
+        "reader['main'].__globals__['open'] = refuse  # for root, no permission counts\n"
+        "reader['main']()\n"
+    )
+    path = write(tmp_path / "secret.dcm", image())
+    command = [sys.executable, str(script), "4000", "30"]
+    assert reasons_of([str(path)], lambda: Reader(command=command)) == [
+        "cannot be opened (Permission denied)"
+    ]
 
 
 def test_a_reader_that_never_starts_is_an_error_not_a_thousand_rows(tmp_path: Path) -> None:

@@ -58,8 +58,11 @@ def test_a_block_begins_afresh_in_its_folder_and_paths_of_the_machine_are_left_o
 
 
 def test_pseudonyms_are_counted_in_the_order_of_their_appearance() -> None:
-    text = "S-60c90a6efb90f3fd07b944fb sub-P181211589b/ses-386da14e/x T1w/P-181211589b/t1-60c90a6e/"
-    counted = "S-000000000000000000000001 sub-P0000000002/ses-00000003/x T1w/P-0000000002/t1-00000004/"
+    text = "S-60c90a6efb90f3fd07b944fb sub-P181211589b/ses-386da14e/sub-P181211589b_ses-386da14e_x"
+    counted = "S-000000000000000000000001 sub-P0000000002/ses-00000003/sub-P0000000002_ses-00000003_x"
+    assert record.stable(text) == counted
+    text = "T1w/P-181211589b/t1-60c90a6e/ t1-60c90a6e_0.nii"
+    counted = "T1w/P-0000000001/t1-00000002/ t1-00000002_0.nii"
     assert record.stable(text) == counted
     assert record.stable("run-1 sub-01 T1-weighted 20240102") == "run-1 sub-01 T1-weighted 20240102"
 
