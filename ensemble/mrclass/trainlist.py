@@ -258,7 +258,7 @@ def write(listed: Listed, path: Path, made: Mapping[str, Any], base: Path | None
     Returns:
         The CSV of what was left out; None where nothing was.
     """
-    from mrclass.report.files import replace_parts, replace_text
+    from mrclass.files import replace_parts, replace_text
     from mrclass.report.tables import csv_line
 
     entries = {name: [_entry(volume, base) for volume in some] for name, some in listed.sections.items()}

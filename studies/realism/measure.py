@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from groups import FOLDS, GROUPS, LEVELS, SLICES, Side, load_real, load_simulated, matched
 from monai.networks.nets import ResNet
-from mrclass.report.files import replace_text
+from mrclass.files import replace_text
 from torch.nn import functional
 
 BATCH = 32

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from mrclass.evaluate import percent
+from mrclass.files import replace_bytes, replace_text
 from mrclass.report import evaluate_sections as sections
 from mrclass.report import pictures, shell
 from mrclass.report.card import LONGEST_PATH, answer_score, bars, chip
 from mrclass.report.embedded import Pictures
-from mrclass.report.files import replace_bytes, replace_text
 from mrclass.report.ink import DARK, LIGHT
 from mrclass.report.text import clean, escape, score
 
