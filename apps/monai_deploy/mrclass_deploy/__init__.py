@@ -1,0 +1,1 @@
+"""The parts of the Deploy application; only `app` and `operators` know the SDK."""
