@@ -1,4 +1,4 @@
-"""Makes the Label app importable, with light doubles of MONAI Label where it is not installed."""
+"""Makes the apps importable; what they need of heavy installs, the tests put light doubles for."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import pytest
 HERE = Path(__file__).resolve().parent
 for folder in (
     HERE.parents[1] / "apps" / "monai_label",
+    HERE.parents[1] / "apps" / "monai_deploy",
     HERE.parent,
-):  # the app's `lib`; helpers of all tests
+):  # the apps' `lib` and `mrclass_deploy`; helpers of all tests
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
 

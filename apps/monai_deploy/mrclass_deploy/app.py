@@ -1,4 +1,4 @@
-"""The application: a folder of DICOM in; a Structured Report for each study, a JSON and the picture report out.
+"""The application: DICOM in; a Structured Report for each study, a JSON and the picture report out.
 
     python apps/monai_deploy -i STUDIES -o OUT -m BUNDLES
 

@@ -227,7 +227,8 @@ def _codes(row: Mapping[str, Any]) -> list[tuple[Code, Code]]:
 
 def _middle(images: Sequence[Dataset]) -> SourceImageForMeasurementGroup:
     """One image of the series to look at; the evidence names them all."""
-    return SourceImageForMeasurementGroup.from_source_image(images[len(images) // 2])
+    image = images[len(images) // 2]
+    return SourceImageForMeasurementGroup(image.SOPClassUID, image.SOPInstanceUID)
 
 
 def _text(name: Code, said: Any) -> TextContentItem:
