@@ -4,7 +4,7 @@
 #   make demo-results  the demo's table, and which of it is wrong -> results/demo.json
 #   make docs-output  what the documents show of commands, run anew -> results/outputs.json; BLOCKS="sort audit" for some
 #   make test      run the tests
-#   make test-apps the tests that need the real MONAI Label (in an environment of its own, .venv-label)
+#   make test-apps the tests that need the real MONAI Label and the real Deploy SDK (in environments of their own)
 #   make check     lint, format, types, rendered bundles
 #   make bench     seconds per series and stage -> results/bench.json
 #   make scale     memory, ledger and pages of 5000 simulated series -> results/scale.json (about half an hour)
@@ -15,6 +15,8 @@
 #   make thresholds  choose the bundles' thresholds on real (needs the shared data) and simulated volumes -> results/thresholds.json, cards
 #   make exports   bundles to TorchScript and ONNX, scores compared with PyTorch's -> results/exports.json
 #   make label     serve the bundles in MONAI Label on 127.0.0.1; STUDIES=FOLDER, by default the demo export
+#   make deploy-demo  run the MONAI Deploy application on STUDIES=FOLDER, by default the demo export -> runs/deploy
+#   make deploy-map   the folder that a MONAI Application Package (MAP) is made of -> runs/map
 #   make validate  figures on real validation volumes (needs the shared data) and simulated ones -> results/validation*.json, cards;
 #                  pages of figures in runs/validation/figures and runs/validation-simulated/figures
 
@@ -33,9 +35,15 @@ LABEL_STAMP := $(LABEL)/.installed
 LABEL_APP := apps/monai_label
 STUDIES ?= demo/export
 
+# The MONAI Deploy App SDK, in an environment of its own: some GB that nothing else needs (apps/monai_deploy/constraints.txt)
+DEPLOY := .venv-deploy
+DEPLOY_STAMP := $(DEPLOY)/.installed
+DEPLOY_APP := apps/monai_deploy
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo demo-results docs-output test test-apps label check bench scale audit balance public header bundles thresholds exports \
 	validate clean
+.PHONY: test-label test-deploy deploy-demo deploy-map
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -85,9 +93,36 @@ demo/export: | $(LABEL_STAMP)
 label: $(LABEL_STAMP) $(filter demo/export,$(STUDIES))
 	$(LABEL)/bin/python $(LABEL_APP)/serve.py '$(STUDIES)' $(LABEL_ARGS)
 
-test-apps: $(LABEL_STAMP)
+test-apps: test-label test-deploy
+
+test-label: $(LABEL_STAMP)
 	$(LABEL)/bin/python -m pip install --quiet --disable-pip-version-check 'pytest>=8'
 	OMP_NUM_THREADS=1 $(LABEL)/bin/python -m pytest tests/apps/test_label_server.py $(PYTEST_ARGS)
+
+$(DEPLOY_STAMP): pyproject.toml $(DEPLOY_APP)/constraints.txt $(DEPLOY_APP)/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || { echo \
+		"The MONAI Deploy App SDK needs Python 3.10 to 3.13: make deploy-demo PYTHON=python3.12" >&2; false; }
+	test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
+	$(DEPLOY)/bin/python -m pip install --quiet --disable-pip-version-check \
+		-c $(DEPLOY_APP)/constraints.txt -r $(DEPLOY_APP)/requirements.txt --editable .
+	touch $@
+
+deploy-demo: $(DEPLOY_STAMP)
+	$(if $(filter demo/export,$(STUDIES)),$(DEPLOY)/bin/mrclass phantom demo --demo)
+	rm -rf runs/deploy
+	$(DEPLOY)/bin/python $(DEPLOY_APP) -i '$(STUDIES)' -o runs/deploy -m bundles -l WARN
+	@for file in runs/deploy/*.dcm; do echo "Structured Report: $$file"; done
+	@echo "JSON: runs/deploy/mrclass.json"
+	@echo "Report: runs/deploy/report/report.html"
+
+deploy-map: $(DEPLOY_STAMP)
+	$(DEPLOY)/bin/python $(DEPLOY_APP)/lay_out.py runs/map
+
+# dsrdump is the independent reader of the Structured Reports: DCMTK's (apt-get install dcmtk, brew install dcmtk)
+test-deploy: deploy-demo
+	@command -v dsrdump > /dev/null || echo "dsrdump is not there: its tests will be skipped (apt-get install dcmtk)" >&2
+	$(DEPLOY)/bin/python -m pip install --quiet --disable-pip-version-check 'pytest>=8'
+	OMP_NUM_THREADS=1 MRCLASS_DEPLOY_OUT=runs/deploy $(DEPLOY)/bin/python -m pytest tests/apps/test_deploy_run.py $(PYTEST_ARGS)
 
 check: $(STAMP)
 	$(BIN)/ruff check .
@@ -156,4 +191,4 @@ validate: $(STAMP)
 	$(BIN)/python template/render.py --write
 
 clean:
-	rm -rf $(VENV) $(LABEL) $(PEER) build dist demo runs
+	rm -rf $(VENV) $(LABEL) $(DEPLOY) $(PEER) build dist demo runs

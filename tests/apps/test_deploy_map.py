@@ -1,0 +1,92 @@
+"""The folder that a MAP is made of, and the settings it comes with."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mrclass import __version__
+from mrclass.errors import UsageError
+from mrclass_deploy import settings
+
+APP = Path(__file__).resolve().parents[2] / "apps" / "monai_deploy"
+
+
+@pytest.fixture
+def laid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(str(APP))
+    from lay_out import lay_out
+
+    lay_out(tmp_path / "map")
+    return tmp_path / "map"
+
+
+def section() -> dict[str, Any]:
+    """The section `mrclass` of app.yaml, one line a knob."""
+    lines = (APP / "app.yaml").read_text().split("\nmrclass:\n")[1].splitlines()
+    found = dict(
+        line.split("#")[0].strip().split(": ") for line in lines if not line.lstrip().startswith("#")
+    )
+    return {key: int(value) if value.isdecimal() else value.strip('"') for key, value in found.items()}
+
+
+def test_the_folder_holds_the_application_and_the_package(laid: Path) -> None:
+    names = {path.relative_to(laid).as_posix() for path in laid.rglob("*") if path.is_file()}
+    assert {"__main__.py", "app.yaml", "mrclass_deploy/app.py", "mrclass/run.py", "requirements.txt"} <= names
+    assert "mrclass/report/page.css" in names
+    assert not any("__pycache__" in name for name in names)
+
+
+def test_its_requirements_pin_what_the_constraints_pin_and_name_what_mrclass_needs(laid: Path) -> None:
+    lines = (laid / "requirements.txt").read_text().splitlines()
+    assert {
+        "monai-deploy-app-sdk==4.0.0",
+        "torch==2.14.1",
+        "holoscan-cli==4.2.0",
+        "dcm2niix>=1.0.20220715",
+    } <= {*lines}
+    assert not any(line.startswith("#") or "extra ==" in line for line in lines)
+
+
+def test_laying_out_again_leaves_nothing_of_before(laid: Path) -> None:
+    (laid / "old.py").write_text("")
+    sys.modules["lay_out"].lay_out(laid)
+    assert not (laid / "old.py").exists()
+
+
+def test_app_yaml_names_the_version_of_the_package() -> None:
+    assert f"\n  version: {__version__}\n" in (APP / "app.yaml").read_text()
+
+
+def test_app_yaml_says_what_the_defaults_are() -> None:
+    assert section() == settings.DEFAULTS
+
+
+def test_auto_is_the_cpu_where_torch_sees_no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    found = settings.read(section())
+    assert (found.device, found.jobs, found.timeout_s, found.rules) == ("cpu", None, 300.0, "")
+
+
+def test_auto_is_a_gpu_with_one_worker_where_torch_sees_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    found = settings.read({})
+    assert (found.device, found.jobs) == ("cuda", 1)
+
+
+@pytest.mark.parametrize(
+    ("knobs", "words"),
+    [
+        ({"devise": "cpu"}, "choose among device, jobs, timeout_s, rules"),
+        ({"jobs": -1}, "wanted a number of processes"),
+        ({"timeout_s": "long"}, "wanted seconds"),
+        ({"rules": "MR"}, "no JSON object"),
+        ({"rules": "[]"}, "no JSON object"),
+        ({"rules": '{"selection": []}'}, "list of name and conditions"),
+    ],
+)
+def test_a_knob_that_is_none_is_refused_with_what_was_wanted(knobs: dict[str, Any], words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        settings.read(knobs)
