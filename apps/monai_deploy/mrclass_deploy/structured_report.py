@@ -112,7 +112,7 @@ def build(study: Study, members: Mapping[str, Mapping[str, Any]]) -> EnhancedSR:
         instance_number=1,
         manufacturer=MAKER,
         manufacturer_model_name=NAME,
-        software_versions=tuple(clean(one, 64) for one in versions),
+        software_versions=[clean(one, 64) for one in versions],  # pydicom takes a list, not a tuple
         device_serial_number=__version__,
         series_description=DESCRIPTION,
         coding_schemes=[scheme],
