@@ -14,6 +14,7 @@ from pathlib import Path
 
 from monai.deploy.core import Application
 from monai.deploy.operators import DICOMSeriesSelectorOperator
+from mrclass.errors import MRClassError
 
 from mrclass_deploy import settings
 from mrclass_deploy.operators import (
@@ -21,19 +22,27 @@ from mrclass_deploy.operators import (
     IntakeOperator,
     ResultsOperator,
     StructuredReportOperator,
+    refuse_earlier,
 )
 
 CONFIG = Path(__file__).resolve().parents[1] / "app.yaml"
 
 
 class MRClass(Application):
-    """Intake, selection, ensemble, Structured Reports, JSON, one after the other."""
+    """Intake, selection, ensemble, Structured Reports, JSON, one after the other.
+
+    Attributes:
+        failure: what one of our operators failed of; the engine passes on that it failed, not why.
+    """
+
+    failure: MRClassError | None = None
 
     def compose(self) -> None:
         """Makes the operators and connects them."""
         context = Application.init_app_context(self.argv)
         source, output = Path(context.input_path).resolve(), Path(context.output_path).resolve()
         knobs = settings.read(self.kwargs("mrclass"))
+        refuse_earlier(output)
         output.mkdir(parents=True, exist_ok=True)
         intake = IntakeOperator(self, input_folder=source, exclude=output, name="intake")
         select = DICOMSeriesSelectorOperator(self, rules=knobs.rules, all_matched=True, name="select")
@@ -42,7 +51,7 @@ class MRClass(Application):
             self, source=source, models=models, output=output, settings=knobs, name="ensemble"
         )
         report = StructuredReportOperator(self, output=output, name="structured_report")
-        results = ResultsOperator(self, output=output, settings=knobs, name="results")
+        results = ResultsOperator(self, output=output, name="results")
         self.add_flow(intake, select, {("dicom_study_list", "dicom_study_list")})
         self.add_flow(intake, ensemble, {("intake", "intake")})
         self.add_flow(select, ensemble, {("study_selected_series_list", "study_selected_series_list")})
@@ -51,12 +60,16 @@ class MRClass(Application):
 
 
 def main() -> int:
-    """The command; exit code 0 also where some series could not be read, for the report says so."""
+    """The command; exit code 0, also where some series could not be read: the report says so; 1: failure."""
     app = MRClass()
     app.config(os.environ.get("HOLOSCAN_CONFIG_PATH") or str(CONFIG))
-    app.run()
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        app.run()
+    except Exception as error:
+        failure = app.failure or error
+        if not isinstance(failure, MRClassError):
+            raise
+        app.failure = failure
+    if app.failure is not None:
+        print(f"mrclass: {app.failure}", file=sys.stderr)
+    return int(app.failure is not None)

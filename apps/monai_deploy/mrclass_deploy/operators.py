@@ -10,7 +10,9 @@ import logging
 import shlex
 import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,31 @@ class Findings:
     run: dict[str, Any]
 
 
+def refuse_earlier(output: Path) -> None:
+    """Refuses an output folder in which two results would mix.
+
+    Raises:
+        UsageError: an earlier run left its own there.
+    """
+    for name in (RUN, JSON):
+        if (output / name).exists():
+            raise UsageError(f"{output / name} exists; wanted an output folder without an earlier result.")
+
+
+def told(compute: Callable[..., None]) -> Callable[..., None]:
+    """Leaves a failure with the application, so that it ends with our sentence."""
+
+    @wraps(compute)
+    def run(self: Any, op_input: Any, op_output: Any, context: Any) -> None:
+        try:
+            compute(self, op_input, op_output, context)
+        except MRClassError as error:
+            self.app.failure = error
+            raise
+
+    return run
+
+
 class IntakeOperator(DICOMDataLoaderOperator):
     """The project's intake in the place of the SDK's loader.
 
@@ -46,7 +73,7 @@ class IntakeOperator(DICOMDataLoaderOperator):
     """
 
     def __init__(self, fragment: Fragment, *args: Any, exclude: Path, **kwargs: Any) -> None:
-        self.exclude = exclude
+        self.app, self.exclude = fragment, exclude
         super().__init__(fragment, *args, must_load=False, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
@@ -54,6 +81,7 @@ class IntakeOperator(DICOMDataLoaderOperator):
         super().setup(spec)
         spec.output("intake")
 
+    @told
     def compute(self, op_input: Any, op_output: Any, context: Any) -> None:
         """Finds the series."""
         held = take(self.input_path, self.exclude)
@@ -75,7 +103,8 @@ class EnsembleOperator(Operator):
         self, fragment: Fragment, *args: Any, source: Path, models: Path, output: Path, settings: Settings,
         **kwargs: Any,
     ) -> None:  # fmt: skip
-        self.source, self.models, self.output, self.settings = source, models, output, settings
+        self.app, self.source, self.models, self.output = fragment, source, models, output
+        self.settings = settings
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
@@ -84,13 +113,12 @@ class EnsembleOperator(Operator):
         spec.input("intake")
         spec.output("findings")
 
+    @told
     def compute(self, op_input: Any, op_output: Any, context: Any) -> None:
         """Runs the ensemble and writes the run's report."""
         selected = op_input.receive("study_selected_series_list") or []
         held = op_input.receive("intake")
         out = self.output / RUN
-        if out.exists():
-            raise UsageError(f"{out} exists already; wanted an output folder without an earlier result.")
         chosen = {
             (str(study.study.StudyInstanceUID), str(one.series.SeriesInstanceUID))
             for study in selected
@@ -119,7 +147,7 @@ class StructuredReportOperator(Operator):
     """
 
     def __init__(self, fragment: Fragment, *args: Any, output: Path, **kwargs: Any) -> None:
-        self.output = output
+        self.app, self.output = fragment, output
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
@@ -127,6 +155,7 @@ class StructuredReportOperator(Operator):
         spec.input("findings")
         spec.output("reported")
 
+    @told
     def compute(self, op_input: Any, op_output: Any, context: Any) -> None:
         """Writes the reports; one that cannot be made does not take the others along."""
         found = op_input.receive("findings")
@@ -149,16 +178,15 @@ class StructuredReportOperator(Operator):
 class ResultsOperator(Operator):
     """Writes mrclass.json. Named input: reported."""
 
-    def __init__(
-        self, fragment: Fragment, *args: Any, output: Path, settings: Settings, **kwargs: Any
-    ) -> None:
-        self.output, self.settings = output, settings
+    def __init__(self, fragment: Fragment, *args: Any, output: Path, **kwargs: Any) -> None:
+        self.app, self.output = fragment, output
         super().__init__(fragment, *args, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
         """The port."""
         spec.input("reported")
 
+    @told
     def compute(self, op_input: Any, op_output: Any, context: Any) -> None:
         """Writes the JSON, then fails if a study has no Structured Report."""
         found, reports = op_input.receive("reported")
