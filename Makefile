@@ -110,7 +110,7 @@ $(DEPLOY_STAMP): pyproject.toml $(DEPLOY_APP)/constraints.txt $(DEPLOY_APP)/requ
 deploy-demo: $(DEPLOY_STAMP)
 	$(if $(filter demo/export,$(STUDIES)),$(DEPLOY)/bin/mrclass phantom demo --demo)
 	rm -rf runs/deploy
-	$(DEPLOY)/bin/python $(DEPLOY_APP) -i '$(STUDIES)' -o runs/deploy -m bundles -l WARN
+	HOLOSCAN_LOG_LEVEL=ERROR $(DEPLOY)/bin/python $(DEPLOY_APP) -i '$(STUDIES)' -o runs/deploy -m bundles -l WARN
 	@for file in runs/deploy/*.dcm; do echo "Structured Report: $$file"; done
 	@echo "JSON: runs/deploy/mrclass.json"
 	@echo "Report: runs/deploy/report/report.html"

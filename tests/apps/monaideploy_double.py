@@ -16,11 +16,19 @@ import pytest
 from pydicom import dcmread
 
 
+class CountCondition:
+    """How often an operator runs; the SDK's engine starts one without input anew for ever where it has none."""
+
+    def __init__(self, fragment: Any, count: int) -> None:
+        self.count = count
+
+
 class Operator:
     """An operator with its ports."""
 
     def __init__(self, fragment: Any, *args: Any, name: str = "", **kwargs: Any) -> None:
-        assert not args and not kwargs, f"the SDK takes no {args} {kwargs}"
+        assert not kwargs, f"the SDK takes no {kwargs}"
+        self.conditions = [one for one in args if isinstance(one, CountCondition)]
         self.fragment, self.name = fragment, name
         self.inputs: list[str] = []
         self.outputs: list[str] = []
@@ -104,6 +112,7 @@ class Application:
     def run(self) -> None:
         self.compose()
         waiting: dict[tuple[Operator, str], Any] = {}
+        assert [one.count for one in self.flows[0][0].conditions] == [1]
         for operator in dict.fromkeys(one for before, after, _ in self.flows for one in (before, after)):
             received = {port: waiting[operator, port] for port in operator.inputs}
 
@@ -121,6 +130,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> None:
     """Puts the doubles in the place of the SDK, and forgets what was imported against it."""
     contents: dict[str, dict[str, Any]] = {
         "monai.deploy": {},
+        "monai.deploy.conditions": {"CountCondition": CountCondition},
         "monai.deploy.core": {
             "Application": Application,
             "Fragment": object,

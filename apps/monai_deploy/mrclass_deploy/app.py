@@ -12,6 +12,7 @@ import os
 import sys
 from pathlib import Path
 
+from monai.deploy.conditions import CountCondition
 from monai.deploy.core import Application
 from monai.deploy.operators import DICOMSeriesSelectorOperator
 from mrclass.errors import MRClassError
@@ -44,7 +45,8 @@ class MRClass(Application):
         knobs = settings.read(self.kwargs("mrclass"))
         refuse_earlier(output)
         output.mkdir(parents=True, exist_ok=True)
-        intake = IntakeOperator(self, input_folder=source, exclude=output, name="intake")
+        once = CountCondition(self, 1)  # without it an operator that waits for nothing starts over for ever
+        intake = IntakeOperator(self, once, input_folder=source, exclude=output, name="intake")
         select = DICOMSeriesSelectorOperator(self, rules=knobs.rules, all_matched=True, name="select")
         models = Path(context.model_path).resolve()
         ensemble = EnsembleOperator(
