@@ -17,7 +17,7 @@ from pydicom import dcmread
 
 
 class CountCondition:
-    """How often an operator runs; the SDK's engine starts one without input anew for ever where it has none."""
+    """How often an operator runs; the engine starts one without input anew for ever where it has none."""
 
     def __init__(self, fragment: Any, count: int) -> None:
         self.count = count
