@@ -8,6 +8,7 @@ read; all that is written lies below OUT. Knobs: app.yaml, or the file that HOLO
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
@@ -40,6 +41,8 @@ class MRClass(Application):
 
     def compose(self) -> None:
         """Makes the operators and connects them."""
+        # the SDK wonders at folders that are no model of its own; the bundles are mrclass's to read
+        logging.getLogger("monai.deploy.core.models.named_model").setLevel(logging.ERROR)
         context = Application.init_app_context(self.argv)
         source, output = Path(context.input_path).resolve(), Path(context.output_path).resolve()
         knobs = settings.read(self.kwargs("mrclass"))
