@@ -121,6 +121,18 @@ def test_the_report_is_marked_as_research_complete_preliminary_and_unverified(tm
     assert found.ContentSequence[-1].ContentSequence[0].ContentSequence[0].TextValue == "mrclass_t2w"
 
 
+def test_the_observer_is_the_same_in_every_report_and_the_rest_is_its_own(tmp_path: Path) -> None:
+    files = stack(tmp_path, 2)
+    one, two = (report(finding(files, row())) for _ in range(2))
+
+    def observer(of: Any) -> list[str]:
+        names = [item.ConceptNameCodeSequence[0].CodeMeaning for item in of.ContentSequence]
+        return [of.ContentSequence[names.index("Device Observer UID")].UID]
+
+    assert observer(one) == observer(two)
+    assert one.SOPInstanceUID != two.SOPInstanceUID and one.SeriesInstanceUID != two.SeriesInstanceUID
+
+
 def test_a_volume_that_could_not_be_read_beside_one_that_could_keeps_its_reason(tmp_path: Path) -> None:
     bad = {"status": "unreadable", "reason": "constant", "volume_note": "echo 2"}
     one = finding(stack(tmp_path, 2), row(volume_note="echo 1"), bad)

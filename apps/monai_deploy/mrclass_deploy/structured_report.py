@@ -8,6 +8,7 @@ so that it finds its place in the archive. Source: DICOM PS3.16 (TID 1500, 1501,
 from __future__ import annotations
 
 import logging
+import uuid
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -256,5 +257,5 @@ def _members(members: Mapping[str, Mapping[str, Any]]) -> ContainerContentItem:
 
 def _device() -> DeviceObserverIdentifyingAttributes:
     """The software as observer; its UID is the same wherever this version runs."""
-    uid = generate_uid(prefix=None, entropy_srcs=[NAME, __version__])
+    uid = f"2.25.{uuid.uuid5(uuid.NAMESPACE_OID, f'{NAME} {__version__}').int}"
     return DeviceObserverIdentifyingAttributes(uid, name=NAME, manufacturer_name=MAKER, model_name=NAME)
