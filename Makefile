@@ -6,14 +6,14 @@
 #   make test      run the tests
 #   make test-apps the tests that need the real MONAI Label and the real Deploy SDK (in environments of their own)
 #   make check     lint, format, types, rendered bundles
-#   make bench     seconds per series and stage -> results/bench.json
+#   make bench     seconds per series and stage -> results/bench.json, and into the README
 #   make scale     memory, ledger and pages of 5000 simulated series -> results/scale.json (about half an hour)
 #   make audit     headers against images, of the demo and of public DICOM (needs the shared data) -> results/audit-*.json
 #   make balance   files in = files in volumes + files explained, of the demo and of public DICOM (shared data) -> results/balance.json
 #   make header    header labels beside BidsGuess and dcm-classifier (needs the shared data) -> results/header.json
 #   make bundles   render the six bundles from template/
 #   make thresholds  choose the bundles' thresholds on real (needs the shared data) and simulated volumes -> results/thresholds.json, cards
-#   make exports   bundles to TorchScript and ONNX, scores compared with PyTorch's -> results/exports.json
+#   make exports   bundles to TorchScript and ONNX, scores compared with PyTorch's -> results/exports.json, and into the how-to
 #   make label     serve the bundles in MONAI Label on 127.0.0.1; STUDIES=FOLDER, by default the demo export
 #   make deploy-demo  run the MONAI Deploy application on STUDIES=FOLDER, by default the demo export -> runs/deploy
 #   make deploy-map   the folder that a MONAI Application Package (MAP) is made of -> runs/map
@@ -132,6 +132,7 @@ check: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python -m mrclass.bench -o results/bench.json
+	$(BIN)/python template/render.py --write
 
 scale: $(STAMP)
 	$(BIN)/python -m mrclass.scale --work runs/scale -o results/scale.json
@@ -176,6 +177,7 @@ thresholds: $(STAMP)
 exports: $(STAMP)
 	$(BIN)/mrclass bundles export --bundles bundles -o results/exports.json \
 		$(if $(wildcard $(DATA)/volumes/validation),--on $(DATA)/volumes/validation --limit 14)
+	$(BIN)/python template/render.py --write
 
 validate: $(STAMP)
 	rm -rf runs/validation

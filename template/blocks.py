@@ -11,6 +11,7 @@ from typing import Any
 from markup import interval, table
 from mrclass.labels import display
 from study_blocks import ablations, left_out, realism
+from tool_blocks import BLOCKS as TOOL_BLOCKS
 
 SCALE_HEAD = ["series done", "run (MB)", "worker (MB)", "seconds per series"]
 SCALE_KEYS = ("series", "client_mb", "child_mb", "seconds_per_series")
@@ -188,4 +189,5 @@ BLOCKS = {
     "ablations": ablations,
     "leave-source-out": left_out,
     "realism": realism,
+    **TOOL_BLOCKS,
 }

@@ -16,7 +16,7 @@ from mrclass.bundle import load_member
 from mrclass.card import BACKENDS, read_card
 from mrclass.ensemble import Ensemble
 from mrclass.errors import BundleError, UsageError
-from mrclass.exports import TOLERANCE, compare, export, missing_exporter
+from mrclass.exports import TOLERANCE, compare, export, missing_exporter, mixture
 from mrclass.members import choose, parse_backends
 from tiny_bundles import WITH_N4, change, make_bundle, make_card
 
@@ -49,11 +49,12 @@ def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three exported bundles that a test must not change."""
+    """Four exported bundles that a test must not change."""
     folder = tmp_path_factory.mktemp("bundles")
     make_bundle(folder / "mrclass_t1w", "t1w", gain=0.7, offset=-1.0, steps=WITH_N4)
     make_bundle(folder / "mrclass_t2w", "t2w", gain=2.0, offset=0.5, temperature=1.5)
     make_bundle(folder / "mrclass_flair", "flair", gain=-1.0)
+    make_bundle(folder / "mrclass_adc", "adc", gain=0.3, offset=1.0)
     for bundle in folder.iterdir():
         export(bundle)
     return folder
@@ -79,15 +80,35 @@ def test_a_backend_gives_pytorchs_scores(made: Path, volume: Path, backend: str)
         assert len(set(scores)) > 1, "the scores depend on the slice"
 
 
-def test_members_run_in_any_mixture(made: Path, volume: Path) -> None:
+def test_members_on_torch_torchscript_onnx_and_openvino_decide_together_as_on_torch(
+    made: Path, volume: Path
+) -> None:
     need("onnx")
-    mixture = {"t2w": "onnx", "flair": "torchscript"}
-    ensemble = Ensemble.from_folder(made, backends=mixture)
+    need("openvino")
+    ensemble = Ensemble.from_folder(made, backends={"t2w": "onnx", "flair": "torchscript", "adc": "openvino"})
     assert {one["label"]: one["backend"] for one in ensemble.versions.values()} == {
-        "t1w": "torch", "t2w": "onnx", "flair": "torchscript",
+        "t1w": "torch", "t2w": "onnx", "flair": "torchscript", "adc": "openvino",
     }  # fmt: skip
-    wanted = Ensemble.from_folder(made).predict(volume)
-    assert ensemble.predict(volume).scores == pytest.approx(wanted.scores, abs=TOLERANCE)
+    wanted, found = Ensemble.from_folder(made).predict(volume), ensemble.predict(volume)
+    assert (found.label, found.votes, found.candidates) == (wanted.label, wanted.votes, wanted.candidates)
+    assert found.label == "t2w"
+    assert found.scores == pytest.approx(wanted.scores, abs=TOLERANCE)
+
+
+def test_the_mixture_is_compared_with_pytorch_alone(
+    made: Path, volume: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cards = [read_card(made / f"mrclass_{label}") for label in ("t1w", "t2w", "flair", "adc")]
+    found = mixture(cards, [volume, volume])
+    assert (found["n_volumes"], found["same_label"], found["status"]) == (2, 2, "ok")
+    here = [name for name in BACKENDS if not backends.available(name)]
+    assert list(found["backends"].values()) == [here[n % len(here)] for n in range(4)]
+    original = backends.exported_network
+    monkeypatch.setattr(
+        "mrclass.bundle.exported_network", lambda *given: torch.nn.Sequential(original(*given), Bias())
+    )
+    found = mixture(cards, [volume])
+    assert found["status"] == "differs" and found["max_score_difference"] > 10 * TOLERANCE
 
 
 def test_an_export_needs_no_weights_beside_it(bundle: Path) -> None:

@@ -106,7 +106,12 @@ def _export(options: argparse.Namespace) -> int:
             exports.export(card.folder)
             progress(number + 1, len(cards))
     with tempfile.TemporaryDirectory() as name:
-        figures = exports.compare(cards, volumes if options.on else _simulated(Path(name)))
+        if not options.on:
+            volumes = _simulated(Path(name))
+        figures = exports.compare(cards, volumes)
+        if len(cards) == len({card.label for card in cards}) > 1 and any(not card.refines for card in cards):
+            with bar("volumes") as seen:
+                figures["mixture"] = exports.mixture(cards, volumes, lambda done: seen(done, len(volumes)))
     figures = {"data": "named volumes" if options.on else "simulated", **figures}
     if options.json:
         json.dump(figures, sys.stdout, indent=1)
@@ -118,6 +123,7 @@ def _export(options: argparse.Namespace) -> int:
 
         write(figures, options.output)
     found = [one["status"] for entry in figures["bundles"].values() for one in entry["backends"].values()]
+    found.append(figures.get("mixture", {}).get("status", "skipped"))
     return 1 if "differs" in found else 0
 
 

@@ -1,7 +1,8 @@
 """Brings bundles to TorchScript and ONNX, and compares each backend's scores with PyTorch's on volumes.
 
 Writes models/model.ts, models/model.onnx and models/exports.json of a bundle. TensorRT runs the same ONNX
-file where onnxruntime has it. Source: docs/how-to/export.md.
+file where onnxruntime has it. An ensemble that mixes all backends is compared too.
+Source: docs/how-to/export.md.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import torch
 from .backends import available
 from .bundle import Member, load_member, save_torchscript
 from .card import BACKENDS, EXPORTS, Card, sha256_of, versions
-from .errors import BundleError, UsageError
+from .ensemble import Ensemble
+from .errors import BundleError, UsageError, VolumeError
 from .files import replace_text, replacing
 
 TOLERANCE = 1e-4  # largest difference of a slice's score, in [0, 1], from PyTorch's on the same slab
@@ -143,6 +145,48 @@ def _compared(card: Card, backend: str, batch: torch.Tensor, wanted: torch.Tenso
     }
 
 
+def mixture(
+    cards: Sequence[Card], volumes: Sequence[str | Path], progress: Callable[[int], None] = lambda done: None
+) -> dict[str, Any]:
+    """An ensemble whose members run on all backends that are here, in turn, against one on PyTorch alone.
+
+    Args:
+        cards: bundles that were exported; together they form an ensemble.
+        volumes: NIfTI files; one that cannot be looked at counts as not compared.
+        progress: told the number of volumes done.
+
+    Returns:
+        backends (label to backend), n_volumes compared, same_label, max_score_difference of a member's score,
+        `status` (ok, differs).
+
+    Raises:
+        BundleError: the cards form no ensemble, or an export cannot be loaded.
+    """
+    here = [backend for backend in BACKENDS if not available(backend)]
+    backends = {card.label: here[number % len(here)] for number, card in enumerate(cards)}
+    plain = Ensemble(load_member(card.folder) for card in cards)
+    mixed = Ensemble(load_member(card.folder, backends[card.label]) for card in cards)
+    compared, same, difference = 0, 0, 0.0
+    for number, volume in enumerate(volumes):
+        progress(number)
+        try:
+            wanted, found = plain.predict(volume), mixed.predict(volume)
+        except VolumeError:
+            continue
+        compared += 1
+        same += wanted.label == found.label
+        both = wanted.scores.keys() & found.scores.keys()
+        difference = max([difference, *(abs(wanted.scores[key] - found.scores[key]) for key in both)])
+    alike = same == compared and difference <= TOLERANCE
+    return {
+        "backends": backends,
+        "n_volumes": compared,
+        "same_label": same,
+        "max_score_difference": float(f"{difference:.2g}"),
+        "status": "ok" if alike else "differs",
+    }
+
+
 def _scores(member: Member, batch: torch.Tensor) -> torch.Tensor:
     """Score of each slice: float32, shape (n,), ten slices at a time as in a run."""
     with torch.inference_mode():
@@ -157,4 +201,12 @@ def table(figures: Mapping[str, Any]) -> str:
         for backend, one in entry["backends"].items():
             told = one.get("reason") or f"{one['max_score_difference']:.1e} over {entry['n_slices']} slices"
             lines.append(f"{name:<16}{backend:<13}{one['status']:<9}{told}")
-    return "\n".join([*lines, "", f"Wanted: at most {figures['tolerance']:g}."])
+    lines += ["", f"Wanted: at most {figures['tolerance']:g}."]
+    if "mixture" in figures:
+        mixed = figures["mixture"]
+        lines.append(
+            f"Together, on {', '.join(mixed['backends'].values())}: {mixed['same_label']} of "
+            f"{mixed['n_volumes']} volumes with PyTorch's label, scores within "
+            f"{mixed['max_score_difference']:.1e}."
+        )
+    return "\n".join(lines)
