@@ -15,6 +15,7 @@
 #   make thresholds  choose the bundles' thresholds on real (needs the shared data) and simulated volumes -> results/thresholds.json, cards
 #   make exports   bundles to TorchScript and ONNX, scores compared with PyTorch's -> results/exports.json, and into the how-to
 #   make label     serve the bundles in MONAI Label on 127.0.0.1; STUDIES=FOLDER, by default the demo export
+#   make label-docs, make swap-docs  play the how-tos' commands and record what they print -> results/label.json, swap.json
 #   make deploy-demo  run the MONAI Deploy application on STUDIES=FOLDER, by default the demo export -> runs/deploy
 #   make deploy-map   the folder that a MONAI Application Package (MAP) is made of -> runs/map
 #   make validate  figures on real validation volumes (needs the shared data) and simulated ones -> results/validation*.json, cards;
@@ -41,7 +42,7 @@ DEPLOY_STAMP := $(DEPLOY)/.installed
 DEPLOY_APP := apps/monai_deploy
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-results docs-output test test-apps label check bench scale audit balance public header bundles thresholds exports \
+.PHONY: help install demo demo-results docs-output test test-apps label label-docs swap-docs check bench scale audit balance public header bundles thresholds exports \
 	validate clean
 .PHONY: test-label test-deploy deploy-demo deploy-map
 
@@ -96,6 +97,15 @@ label: $(LABEL_STAMP) $(filter demo/export,$(STUDIES))
 test-apps: test-label test-deploy
 
 test-label: $(LABEL_STAMP)
+label-docs: $(STAMP) $(LABEL_STAMP) demo/export
+	$(BIN)/python template/scene.py template/scenes/label.txt -o results/label.json
+	$(BIN)/python template/render.py --write
+
+swap-docs: $(STAMP)
+	$(BIN)/python template/scene.py template/scenes/swap.txt -o results/swap.json
+	$(BIN)/python template/render.py --write
+
+test-apps: $(LABEL_STAMP)
 	$(LABEL)/bin/python -m pip install --quiet --disable-pip-version-check 'pytest>=8'
 	OMP_NUM_THREADS=1 $(LABEL)/bin/python -m pytest tests/apps/test_label_server.py $(PYTEST_ARGS)
 

@@ -15,9 +15,8 @@ from monai.transforms import LoadImaged
 from mrclass import transforms
 from mrclass.ensemble import Ensemble, windowed
 from mrclass.errors import BundleError, UsageError, VolumeError
-from tiny_bundles import PLAIN, WITH_N4, change_block, make_bundle
-
-YES, NO = 4.0, -4.0  # logits: scores of 0.982 and 0.018
+from tiny_bundles import NO, PLAIN, WITH_N4, YES, change_block, make_bundle, make_folder
+from tiny_volumes import write_volume
 
 
 def logistic(logit: float) -> float:
@@ -26,24 +25,12 @@ def logistic(logit: float) -> float:
 
 @pytest.fixture
 def volume(tmp_path: Path) -> Path:
-    """A ball of 20 mm in 24 x 24 x 12 voxels of 2 mm, with some texture."""
-    i, j, k = np.indices((24, 24, 12))
-    ball = (i - 11.5) ** 2 + (j - 11.5) ** 2 + (k - 5.5) ** 2 < 81
-    data = np.where(ball, 100 + 3 * i + 5 * (j % 3), 0).astype(np.float32)
-    path = tmp_path / "volume.nii.gz"
-    nib.save(nib.Nifti1Image(data, np.diag([2.0, 2.0, 2.0, 1.0])), path)
-    return path
+    return write_volume(tmp_path / "volume.nii.gz")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Bundles of which t2w says yes; t1w and t1ce with N4."""
-    bundles = tmp_path / "bundles"
-    make_bundle(bundles / "mrclass_t1w", "t1w", offset=NO, steps=WITH_N4)
-    make_bundle(bundles / "mrclass_t1ce", "t1ce", offset=YES, refines="t1w", threshold=0.5, steps=WITH_N4)
-    make_bundle(bundles / "mrclass_t2w", "t2w", offset=YES)
-    make_bundle(bundles / "mrclass_flair", "flair", offset=NO)
-    return bundles
+    return make_folder(tmp_path / "bundles")
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 from types import SimpleNamespace
 
-import nibabel as nib
 import numpy as np
 import pytest
 import torch
@@ -19,6 +18,7 @@ from mrclass.errors import BundleError, UsageError
 from mrclass.exports import TOLERANCE, compare, export, missing_exporter, mixture
 from mrclass.members import choose, parse_backends
 from tiny_bundles import WITH_N4, change, make_bundle, make_card
+from tiny_volumes import write_volume
 
 BUNDLES = Path(__file__).resolve().parents[1] / "bundles"
 pytestmark = [
@@ -39,12 +39,7 @@ def need(backend: str) -> None:
 
 @pytest.fixture(scope="module")
 def volume(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    i, j, k = np.indices((24, 24, 12))
-    ball = (i - 11.5) ** 2 + (j - 11.5) ** 2 + (k - 5.5) ** 2 < 81
-    data = np.where(ball, 100 + 3 * i + 5 * (j % 3), 0).astype(np.float32)
-    path = tmp_path_factory.mktemp("volume") / "volume.nii.gz"
-    nib.save(nib.Nifti1Image(data, np.diag([2.0, 2.0, 2.0, 1.0])), path)
-    return path
+    return write_volume(tmp_path_factory.mktemp("volume") / "volume.nii.gz")
 
 
 @pytest.fixture(scope="module")

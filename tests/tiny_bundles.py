@@ -18,6 +18,7 @@ LOAD: list[dict[str, Any]] = [
 ]
 N4: dict[str, Any] = {"_target_": "mrclass.transforms.N4BiasFieldCorrectiond", "keys": "image"}
 NORMALIZE: dict[str, Any] = {"_target_": "mrclass.transforms.NormalizeForegroundd", "keys": "image"}
+YES, NO = 4.0, -4.0  # logits of class 1: scores of 0.982 and 0.018
 PLAIN = [*LOAD, NORMALIZE]
 WITH_N4 = [*LOAD, N4, NORMALIZE]
 # the mean of a slice, then one linear layer of two outputs
@@ -53,6 +54,15 @@ def make_bundle(
         "preprocessing": {"_target_": "Compose", "transforms": steps or PLAIN},
     }
     write(folder / "configs" / "inference.json", config)
+    return folder
+
+
+def make_folder(folder: Path) -> Path:
+    """Bundles of which t2w says yes; t1ce would, where T1w won; t1w and t1ce with N4."""
+    make_bundle(folder / "mrclass_t1w", "t1w", offset=NO, steps=WITH_N4)
+    make_bundle(folder / "mrclass_t1ce", "t1ce", offset=YES, refines="t1w", threshold=0.5, steps=WITH_N4)
+    make_bundle(folder / "mrclass_t2w", "t2w", offset=YES)
+    make_bundle(folder / "mrclass_flair", "flair", offset=NO)
     return folder
 
 

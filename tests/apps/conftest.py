@@ -20,11 +20,6 @@ for folder in (
 @pytest.fixture
 def bundles(tmp_path: Path) -> Path:
     """Tiny bundles of which t2w says yes."""
-    from label_helpers import NO, YES
-    from tiny_bundles import WITH_N4, make_bundle
+    from tiny_bundles import make_folder
 
-    folder = tmp_path / "bundles"
-    make_bundle(folder / "mrclass_t1w", "t1w", offset=NO, steps=WITH_N4)
-    make_bundle(folder / "mrclass_t1ce", "t1ce", offset=NO, refines="t1w", threshold=0.5, steps=WITH_N4)
-    make_bundle(folder / "mrclass_t2w", "t2w", offset=YES)
-    return folder
+    return make_folder(tmp_path / "bundles")

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 from dicom_files import stack, uid
-from label_helpers import NO, write_volume
 from monailabel_double import HTTPException, install
-from tiny_bundles import make_bundle
+from tiny_bundles import NO, make_bundle
+from tiny_volumes import write_volume
 
 MAIN = Path(__file__).resolve().parents[2] / "apps" / "monai_label" / "main.py"
 
@@ -48,13 +48,13 @@ def test_a_long_task_in_a_process_of_its_own_leaves_the_images_as_they_are(
 
 
 def test_the_ensemble_and_each_bundle_are_classification_tasks(app: Any) -> None:
-    assert list(app._infers) == ["mrclass", "mrclass_t1w", "mrclass_t1ce", "mrclass_t2w"]
+    assert list(app._infers) == ["mrclass", "mrclass_t1w", "mrclass_t1ce", "mrclass_t2w", "mrclass_flair"]
     infos = {name: task.info() for name, task in app._infers.items()}
     assert {info["type"] for info in infos.values()} == {"classification"}
     assert infos["mrclass_t1ce"]["labels"] == ["t1w", "t1ce"]
     assert infos["mrclass_t1ce"]["description"] == "T1ce against T1w"
     assert infos["mrclass_t2w"]["version"] == "0.1.0"
-    assert list(app._trainers) == ["mrclass_t1w", "mrclass_t1ce", "mrclass_t2w"]
+    assert list(app._trainers) == list(infos)[1:]
     assert list(app._strategies) == ["uncertain", "random"]
 
 

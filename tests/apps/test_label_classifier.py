@@ -10,12 +10,12 @@ import lib.arrivals
 import lib.classifier
 import pytest
 from dicom_files import stack
-from label_helpers import NO, YES, write_volume
 from lib.classifier import Classifier
 from lib.slabs import SlabStore
 from mrclass.ensemble import Ensemble
 from mrclass.errors import UsageError
-from tiny_bundles import make_bundle
+from tiny_bundles import NO, YES, make_bundle
+from tiny_volumes import write_volume
 
 
 @pytest.fixture
@@ -35,10 +35,10 @@ def test_the_ensembles_answer_is_what_the_ensemble_predicts(
     prediction = Ensemble.from_folder(bundles).predict(volume)
     assert (answer["status"], answer["label"], answer["conflict"]) == ("done", "t2w", False)
     assert answer["score"] == prediction.score
-    assert answer["slice_votes"] == prediction.votes == {"t1w": 0, "t2w": 10}
+    assert answer["slice_votes"] == prediction.votes == {"t1w": 0, "t2w": 10, "flair": 0}
     assert answer["slice_scores"] == prediction.slice_scores
     assert answer["prediction"][1] == {"idx": 1, "label": "t2w", "score": prediction.score}
-    assert answer["thresholds"] == {"t1w": 0.6, "t2w": 0.6}
+    assert answer["thresholds"] == {"t1w": 0.6, "t2w": 0.6, "flair": 0.6}
     assert answer["members"]["mrclass_t2w"]["version"] == "0.1.0"
     assert len(answer["volumes"]) == 1
 
@@ -52,7 +52,9 @@ def test_a_bundle_alone_says_its_label_or_the_rest(classifier: Classifier, volum
     assert list(yes["members"]) == ["mrclass_t2w"]
 
 
-def test_t1ce_alone_says_t1w_where_it_says_no(classifier: Classifier, volume: Path) -> None:
+def test_t1ce_alone_says_t1w_where_it_says_no(classifier: Classifier, bundles: Path, volume: Path) -> None:
+    shutil.rmtree(bundles / "mrclass_t1ce")
+    make_bundle(bundles / "mrclass_t1ce", "t1ce", offset=NO, refines="t1w")
     answer = classifier.answer("mrclass_t1ce", volume)
     assert answer["label"] == "t1w"
     assert [one["label"] for one in answer["prediction"]] == ["t1w", "t1ce"]
@@ -110,7 +112,7 @@ def test_a_trained_bundle_takes_over_at_once(classifier: Classifier, volume: Pat
 
 
 def test_two_claims_are_a_conflict(bundles: Path, tmp_path: Path, volume: Path) -> None:
-    shutil.rmtree(bundles / "mrclass_t1w")
+    shutil.rmtree(bundles / "mrclass_flair")
     make_bundle(bundles / "mrclass_flair", "flair", offset=YES)
     classifier = Classifier(bundles, tmp_path / "none", SlabStore(tmp_path / "slabs"))
     answer = classifier.answer("mrclass", volume)

@@ -20,7 +20,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from dicom_files import stack, uid
-from label_helpers import write_volume
+from tiny_volumes import write_volume
 
 ROOT = Path(__file__).resolve().parents[2]
 SERVE = ROOT / "apps" / "monai_label" / "serve.py"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from dicom_files import image, stack, uid, write
-from label_helpers import write_volume
 from lib.studies import lay_out, nifti_patient, patients
 from mrclass.errors import UsageError
+from tiny_volumes import write_volume
 
 
 @pytest.fixture

@@ -10,10 +10,10 @@ from typing import Any
 import lib.training
 import pytest
 from dicom_files import stack
-from label_helpers import write_volume
 from lib.training import Labelled, datalist, label_of, train
 from mrclass.errors import MRClassError, UsageError
 from mrclass.publish import publish
+from tiny_volumes import write_volume
 
 BUNDLE = Path(__file__).resolve().parents[2] / "bundles" / "mrclass_t2w"
 

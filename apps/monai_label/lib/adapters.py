@@ -27,6 +27,7 @@ from mrclass.errors import MRClassError
 from lib.classifier import ENSEMBLE, Classifier
 from lib.ranking import queue
 from lib.studies import TABLE, nifti_patient, patients
+from lib.threshold import ENOUGH
 from lib.training import KNOBS, Labelled, datalist, label_of, train
 
 logger = logging.getLogger(__name__)
@@ -105,7 +106,7 @@ class TrainBundle(TrainTask):
 
     def config(self) -> dict[str, Any]:
         """Knobs that a request may turn."""
-        return {**KNOBS, "scratch": False, "device": ""}
+        return {**KNOBS, "threshold_volumes": ENOUGH, "scratch": False, "device": ""}
 
     def stats(self) -> dict[str, Any]:
         """What came of the last training."""

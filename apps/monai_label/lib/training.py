@@ -26,6 +26,7 @@ from mrclass.errors import MRClassError, SeriesError, UsageError
 from mrclass.labels import parse
 
 from lib.arrivals import series_of
+from lib.threshold import ENOUGH, choose
 
 # Knobs of train.json that a request may turn, with what they are called in the Label client.
 KNOBS: dict[str, Any] = {
@@ -120,11 +121,13 @@ def train(
         entries: of `datalist`.
         work: folder for the copy while it trains; a training before it there is removed.
         serving: folder that the server takes bundles from first.
-        knobs: values for KNOBS; `scratch` true starts from random weights, `device` names the device.
+        knobs: values for KNOBS; `scratch` true starts from random weights, `device` names the device,
+            `threshold_volumes` is the number from which on a threshold is chosen.
         say: takes the lines of the training.
 
     Returns:
-        bundle (folder that serves from now on), sha256 of its weights, volumes of each label.
+        bundle (folder that serves from now on), sha256 of its weights, volumes of each label, threshold (of
+        `threshold.choose`).
 
     Raises:
         UsageError: a knob is unknown or not a number, or the labels cannot train this bundle.
@@ -150,7 +153,10 @@ def train(
         command += ["--pretrained", "models/model.pt"]
     if knobs.get("device") == "cpu":
         command += ["--device", "$torch.device('cpu')"]
+    enough = int(_number("threshold_volumes", knobs.get("threshold_volumes", ENOUGH)))
     _run(command, place, say)
+    threshold = choose(place, sections["validation"], enough)
+    say(f"threshold {threshold['threshold']:g}, {threshold['why']}")
     serving.mkdir(parents=True, exist_ok=True)
     target, old = serving / bundle.name, serving / f".{bundle.name}.old"
     if target.exists():
@@ -164,6 +170,7 @@ def train(
         "bundle": str(target),
         "sha256": metadata["mrclass"]["weights_sha256"],
         "volumes": {name: describe(items) for name, items in sections.items()},
+        "threshold": threshold,
     }
 
 
