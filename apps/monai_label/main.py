@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import HTTPException
-from lib.adapters import Batch, Classify, TrainBundle, Uncertain
+from lib.adapters import Batch, Classify, TrainBundle, Uncertain, WebStore, web_client
 from lib.classifier import ENSEMBLE, Classifier
 from lib.slabs import SlabStore
-from lib.studies import ENDINGS, lay_out
+from lib.studies import ENDINGS, TABLE, lay_out
 from lib.training import label_of
+from lib.web import offer
 from monailabel.config import settings
 from monailabel.datastore.local import LocalDatastore
 from monailabel.interfaces.app import MONAILabelApp
@@ -55,17 +56,20 @@ class MRClass(MONAILabelApp):
         )
 
     def init_datastore(self) -> Datastore:
-        """The series of the study folder, laid out as links; a DICOMweb address goes to Label's own store."""
-        if self.studies.startswith(("http://", "https://")):
-            return super().init_datastore()
+        """The series of the study folder, laid out as links, or those of a DICOMweb server."""
+        client = web_client(self.studies) if self.studies.startswith(("http://", "https://")) else None
         if os.environ.get(LAID, str(os.getpid())) == str(os.getpid()):
-            laid = lay_out(Path(self.studies), self.work / "images")
+            images = self.work / "images"
+            laid = offer(client, images, self.work / TABLE) if client else lay_out(Path(self.studies), images)
             offered = sum(bool(one.image) for one in laid)
             aside = len(laid) - offered
             logger.info("%d series to look at, %d left aside: %s", offered, aside, self.work / "series.csv")
             os.environ[LAID] = str(os.getpid())
-        reload = settings.MONAI_LABEL_DATASTORE_AUTO_RELOAD
-        return LocalDatastore(str(self.work), images_dir="images", extensions=ENDINGS, auto_reload=reload)
+        more: dict[str, Any] = {"images_dir": "images", "extensions": ENDINGS}
+        more["auto_reload"] = settings.MONAI_LABEL_DATASTORE_AUTO_RELOAD
+        if client:
+            return WebStore(client, self.work, **more)
+        return LocalDatastore(str(self.work), **more)
 
     def init_infers(self) -> dict[str, Classify]:
         """The ensemble, and each bundle alone."""

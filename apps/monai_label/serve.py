@@ -3,7 +3,7 @@
     python apps/monai_label/serve.py STUDIES [--bundles FOLDER] [--work FOLDER] [--port N] [--once]
 
 Prints the address, one curl line and its answer to stdout; the server talks to stderr. Nothing leaves the
-machine: the server listens on 127.0.0.1 and fetches nothing.
+machine: the server listens on 127.0.0.1 and fetches nothing but series of a DICOMweb server that was named.
 """
 
 from __future__ import annotations
@@ -31,8 +31,10 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; exit code 0 after --once or an interrupt, 1 where the server did not start, 2 usage."""
     parser = make_parser()
     args = parser.parse_args(arguments)
-    if not args.studies.is_dir():
-        parser.error(f"{args.studies} is not a folder; name one that holds DICOM or NIfTI files")
+    if not is_web(args.studies) and not Path(args.studies).is_dir():
+        parser.error(
+            f"{args.studies} is not a folder; name one that holds DICOM or NIfTI files, or a DICOMweb address"
+        )
     address = f"http://{HOST}:{args.port}"
     if _ask(address) is not None:
         parser.error(f"something answers on {address} already; name another --port")
@@ -66,7 +68,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="serve.py", description="MR-Class in MONAI Label, on this machine alone"
     )
-    parser.add_argument("studies", type=Path, help="folder of DICOM or NIfTI files; it is only read")
+    parser.add_argument(
+        "studies", help="folder of DICOM or NIfTI files, or address of a DICOMweb server; it is only read"
+    )
     parser.add_argument(
         "--bundles", type=Path, default=APP.parents[1] / "bundles", help="folder of the bundles"
     )
@@ -76,6 +80,11 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--once", action="store_true", help="stop after the first answer")
     return parser
+
+
+def is_web(studies: str) -> bool:
+    """Whether the studies are on a DICOMweb server."""
+    return studies.startswith(("http://", "https://"))
 
 
 def _stop(*_: Any) -> None:
@@ -96,7 +105,8 @@ def command(args: argparse.Namespace) -> list[str]:
     """The command line of MONAI Label."""
     conf = {"bundles": args.bundles.resolve(), "work": args.work.resolve()}
     line = [sys.executable, "-m", "monailabel.main", "start_server", "--app", str(copy_app(args.work))]
-    line += ["--studies", str(args.studies.resolve()), "--host", HOST, "--port", str(args.port)]
+    studies = args.studies if is_web(args.studies) else str(Path(args.studies).resolve())
+    line += ["--studies", studies, "--host", HOST, "--port", str(args.port)]
     for name, value in conf.items():
         line += ["--conf", name, str(value)]
     return line

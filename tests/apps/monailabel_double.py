@@ -145,6 +145,16 @@ class BatchInferTask:
         }
 
 
+SETTINGS = SimpleNamespace(
+    MONAI_LABEL_DATASTORE_AUTO_RELOAD=True,
+    MONAI_LABEL_DICOMWEB_USERNAME="",
+    MONAI_LABEL_DICOMWEB_PASSWORD="",
+    MONAI_LABEL_QIDO_PREFIX=None,
+    MONAI_LABEL_WADO_PREFIX=None,
+    MONAI_LABEL_STOW_PREFIX=None,
+)
+
+
 class Described:
     def __init__(self, description: str) -> None:
         self.description = description
@@ -157,10 +167,13 @@ def install(monkeypatch: pytest.MonkeyPatch) -> None:
         return "cpu"
 
     contents: dict[str, dict[str, Any]] = {
+        "dicomweb_client": {},
+        "dicomweb_client.session_utils": {"create_session_from_user_pass": lambda user, password: None},
         "fastapi": {"HTTPException": HTTPException},
         "monailabel": {},
-        "monailabel.config": {"settings": SimpleNamespace(MONAI_LABEL_DATASTORE_AUTO_RELOAD=True)},
+        "monailabel.config": {"settings": SETTINGS},
         "monailabel.datastore": {},
+        "monailabel.datastore.dicom": {"DICOMwebClientX": SimpleNamespace},
         "monailabel.datastore.local": {"LocalDatastore": LocalDatastore},
         "monailabel.interfaces": {},
         "monailabel.interfaces.app": {"MONAILabelApp": MONAILabelApp},

@@ -20,6 +20,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from dicom_files import stack, uid
+from dicomweb_server import dicomweb
 from tiny_volumes import write_volume
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -151,6 +152,12 @@ def test_a_posted_nifti_file_and_a_posted_zip_of_dicom_are_answered_like_the_ids
         assert posted == {**by_id, "kept": True}
 
 
+def test_a_posted_dicom_file_is_a_series_of_one_slice(server: Server) -> None:
+    file = sorted((server.studies / "dicom").iterdir())[0]
+    answer = server.send("/infer/mrclass?output=json", "POST", "file", "IM1.dcm", file.read_bytes())
+    assert (answer["status"], answer["n_slices"], answer["header_label"]) == ("done", 1, "t1w")
+
+
 def test_an_image_that_is_not_there_is_not_found(server: Server) -> None:
     with pytest.raises(HTTPError, match="404"):
         server.post("/infer/mrclass?image=nowhere&output=json")
@@ -181,6 +188,7 @@ def test_label_learn_and_ask_again(server: Server) -> None:
     assert task["status"] == "DONE", task["details"]
     stats = server.ask("/info/")["train_stats"]["mrclass_t2w"]
     assert stats["volumes"] == {"training": "FLAIR 1, T2w 1", "validation": "FLAIR 1, T2w 1"}
+    assert not stats["threshold"]["chosen"] and "from 10 of each on" in stats["threshold"]["why"]
     after = server.post("/infer/mrclass?image=sub-0--scan&output=json")
     weights = {name: one["sha256"] for name, one in before["members"].items()}
     now = {name: one["sha256"] for name, one in after["members"].items()}
@@ -193,3 +201,19 @@ def test_label_learn_and_ask_again(server: Server) -> None:
 def test_everything_is_written_below_the_work_folder(server: Server) -> None:
     assert sorted(path.name for path in server.work.parent.iterdir()) == ["log", "studies", "work"]
     assert not any((SERVE.parent / name).exists() for name in ("model", "logs", "bin"))
+
+
+def test_series_of_a_dicomweb_server_are_asked_about_like_those_of_a_folder(tmp_path: Path) -> None:
+    stack(tmp_path / "pacs", 4)
+    with dicomweb(sorted((tmp_path / "pacs").iterdir())) as address, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        line = [sys.executable, str(SERVE), address, "--work", str(tmp_path / "work"), "--port", str(port)]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT / "ensemble"), "OMP_NUM_THREADS": "1"}
+        done = subprocess.run(
+            [*line, "--once"], capture_output=True, text=True, env=environment, cwd=tmp_path
+        )
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert "1 series. Ask about one" in done.stdout and f"image={SERIES}&" in done.stdout
+    assert '"status": "done"' in done.stdout, done.stdout

@@ -93,6 +93,7 @@ def test_a_copy_is_trained_and_serves_and_the_bundle_stays(
     metadata = json.loads((tmp_path / "serving/mrclass_t2w/configs/metadata.json").read_text())
     assert done["sha256"] == metadata["mrclass"]["weights_sha256"]
     assert done["volumes"] == {"training": "FLAIR 1, T2w 1", "validation": "FLAIR 1, T2w 1"}
+    assert not done["threshold"]["chosen"] and "1 validation volumes of its label" in done["threshold"]["why"]
     command = commands[1]
     assert command[command.index("--epochs") + 1] == "3"
     assert command[command.index("--pretrained") + 1] == "models/model.pt"

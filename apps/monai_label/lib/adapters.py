@@ -14,7 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from dicomweb_client.session_utils import create_session_from_user_pass
 from fastapi import HTTPException
+from monailabel.config import settings
+from monailabel.datastore.dicom import DICOMwebClientX
+from monailabel.datastore.local import LocalDatastore
 from monailabel.interfaces.datastore import DefaultLabelTag
 from monailabel.interfaces.tasks.batch_infer import BatchInferTask
 from monailabel.interfaces.tasks.infer_v2 import InferTask, InferType
@@ -22,15 +26,51 @@ from monailabel.interfaces.tasks.strategy import Strategy
 from monailabel.interfaces.tasks.train import TrainTask
 from monailabel.utils.others.generic import name_to_device
 from mrclass.card import versions
-from mrclass.errors import MRClassError
+from mrclass.errors import MRClassError, SeriesError
 
 from lib.classifier import ENSEMBLE, Classifier
 from lib.ranking import queue
 from lib.studies import TABLE, nifti_patient, patients
 from lib.threshold import ENOUGH
 from lib.training import KNOBS, Labelled, datalist, label_of, train
+from lib.web import fetch
 
 logger = logging.getLogger(__name__)
+
+
+def web_client(address: str) -> Any:
+    """A client of a DICOMweb server, with Label's own settings for its prefixes and log-in."""
+    user, password = settings.MONAI_LABEL_DICOMWEB_USERNAME, settings.MONAI_LABEL_DICOMWEB_PASSWORD
+    return DICOMwebClientX(
+        url=address.rstrip("/"),
+        session=create_session_from_user_pass(user, password) if user and password else None,
+        qido_url_prefix=settings.MONAI_LABEL_QIDO_PREFIX,
+        wado_url_prefix=settings.MONAI_LABEL_WADO_PREFIX,
+        stow_url_prefix=settings.MONAI_LABEL_STOW_PREFIX,
+    )
+
+
+class WebStore(LocalDatastore):
+    """The local store over series of a DICOMweb server: an image comes when asked for, labels stay here.
+
+    Label's own DICOMweb store turns series into NIfTI, without their headers, and keeps labels as DICOM SEG,
+    which a word is not.
+    """
+
+    def __init__(self, client: Any, work: Path, **more: Any) -> None:
+        self._client, self._work = client, work
+        super().__init__(str(work), **more)
+
+    def get_image_uri(self, image_id: str) -> str:
+        """The folder of the series, fetched where it is empty."""
+        uri: str = super().get_image_uri(image_id)
+        source = patients(self._work / TABLE, "source").get(image_id, "")
+        if source and Path(uri).is_dir() and not any(Path(uri).iterdir()):
+            try:
+                fetch(self._client, source, Path(uri))
+            except SeriesError as error:
+                raise HTTPException(502, str(error)) from error
+        return uri
 
 
 class Classify(InferTask):
