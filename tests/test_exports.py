@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 from pathlib import Path
@@ -143,6 +144,25 @@ def test_a_runtime_that_is_not_here_is_named_with_the_way_to_get_it(
     monkeypatch.setitem(sys.modules, "openvino", None)
     with pytest.raises(UsageError, match=r'openvino is not installed; pip install "mrclass\[export\]"'):
         load_member(bundle, "openvino")
+
+
+def test_openvino_is_loaded_without_what_reports_to_its_maker(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "openvino").mkdir()
+    (tmp_path / "openvino_telemetry.py").write_text("")
+    (tmp_path / "openvino" / "__init__.py").write_text(
+        "try:\n    import openvino_telemetry\n    reports = True\nexcept ImportError:\n    reports = False\n"
+    )
+    for name in [name for name in sys.modules if name.split(".")[0] in ("openvino", "openvino_telemetry")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.syspath_prepend(tmp_path)
+    assert backends.available("openvino") == ""
+    openvino = sys.modules["openvino"]
+    assert openvino.__file__ == str(tmp_path / "openvino" / "__init__.py") and not openvino.reports
+    del sys.modules["openvino"]
+    assert importlib.import_module("openvino").reports, "others get it as it is"
+    del sys.modules["openvino"], sys.modules["openvino_telemetry"]
 
 
 def test_tensorrt_runs_only_where_onnxruntime_has_it(monkeypatch: pytest.MonkeyPatch, bundle: Path) -> None:

@@ -9,6 +9,7 @@ Source: docs/how-to/export.md.
 from __future__ import annotations
 
 import importlib
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,7 @@ def available(backend: str) -> str:
     if name is None:
         return ""
     try:
-        runtime = importlib.import_module(name)
+        runtime = _openvino() if name == "openvino" else importlib.import_module(name)
     except ImportError:
         return f'{name} is not installed; pip install "mrclass[export]"'
     if backend == "tensorrt" and "TensorrtExecutionProvider" not in runtime.get_available_providers():
@@ -123,8 +124,7 @@ class OpenVinoNetwork(torch.nn.Module):
     """
 
     def __init__(self, path: Path) -> None:
-        import openvino
-
+        openvino = _openvino()
         super().__init__()
         # bfloat16 would be faster on some processors, and would move scores by more than the tolerance
         options = {
@@ -136,6 +136,20 @@ class OpenVinoNetwork(torch.nn.Module):
     def forward(self, slices: torch.Tensor) -> torch.Tensor:
         logits = self.compiled(_array(slices))[0]
         return torch.from_numpy(np.array(logits)).to(slices.device)
+
+
+def _openvino() -> Any:
+    """The package openvino without its telemetry, which reports each import to its maker over the network."""
+    absent = object()
+    before = sys.modules.get("openvino_telemetry", absent)
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]  # its import fails; a stub is used
+    try:
+        return importlib.import_module("openvino")
+    finally:
+        if before is absent:
+            del sys.modules["openvino_telemetry"]
+        else:
+            sys.modules["openvino_telemetry"] = before  # type: ignore[assignment]
 
 
 def _array(slices: torch.Tensor) -> np.ndarray[Any, np.dtype[np.float32]]:
