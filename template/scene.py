@@ -77,11 +77,11 @@ def play(scene: Scene, folder: Path = ROOT) -> dict[str, list[list[str]]]:
     parts: dict[str, list[list[str]]] = {}
     printed = done.stdout.split(f"\n{MARK}")[1:]
     for piece in printed:
-        number, _, output = piece.partition("\n")
-        if number == "failed":
+        mark, _, output = piece.partition("\n")
+        if mark == "failed":
             said = printed[-2].partition("\n")[2].strip()
             raise SceneError(f"{scene.commands[len(printed) - 2][1]} failed: {said[-2000:]}")
-        part, shown, _ = scene.commands[int(number)]
+        part, shown, _ = scene.commands[int(mark)]
         if part:
             for text, other in scene.replaced:
                 shown, output = shown.replace(text, other), output.replace(text, other)
