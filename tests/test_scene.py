@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "template"))
 
 import cards  # noqa: E402
-import scene  # noqa: E402
 import render  # noqa: E402
+import scene  # noqa: E402
 import tool_blocks  # noqa: E402
 
 SCENE = """
@@ -36,9 +36,9 @@ def test_commands_share_one_shell_and_are_recorded_with_what_they_print(tmp_path
 
 
 def test_an_unrecorded_command_that_fails_ends_the_recording(tmp_path: Path) -> None:
-    scene = scene.read("- echo no milk; false\n[part]\n$ touch later")
+    read = scene.read("- echo no milk; false\n[part]\n$ touch later")
     with pytest.raises(scene.SceneError, match="echo no milk; false failed: no milk"):
-        scene.play(scene, tmp_path)
+        scene.play(read, tmp_path)
     assert not (tmp_path / "later").exists()
 
 
@@ -51,12 +51,12 @@ def test_a_line_of_no_known_kind_is_refused(line: str) -> None:
 def test_the_command_writes_json_or_says_what_failed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    scene, output = tmp_path / "scene.txt", tmp_path / "scene.json"
-    scene.write_text("[part]\n$ echo yes")
-    assert scene.main([str(scene), "-o", str(output)]) == 0
+    file, output = tmp_path / "scene.txt", tmp_path / "scene.json"
+    file.write_text("[part]\n$ echo yes")
+    assert scene.main([str(file), "-o", str(output)]) == 0
     assert json.loads(output.read_text()) == {"part": [["echo yes", "yes"]]}
-    scene.write_text("- false")
-    assert scene.main([str(scene), "-o", str(output)]) == 1
+    file.write_text("- false")
+    assert scene.main([str(file), "-o", str(output)]) == 1
     assert "false failed" in capsys.readouterr().err
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from dicom_files import image, stack, uid, write
-from label_helpers import NO, YES, write_volume
 from pydicom import dcmread
-from tiny_bundles import WITH_N4, make_bundle
+from tiny_bundles import NO, WITH_N4, YES, make_bundle
+from tiny_volumes import write_volume
 
 NAME, SEX = "Müller^Ärmel", "F"
 
