@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mrclass import __version__
+from mrclass.files import replace_text
 from mrclass.ledger import FILE_NAME, Ledger
-from mrclass.report.files import replace_text
 
 # Of a volume, under the names that MONAI Label's answers have too.
 VOLUME_KEYS = (
