@@ -97,6 +97,9 @@ label: $(LABEL_STAMP) $(filter demo/export,$(STUDIES))
 test-apps: test-label test-deploy
 
 test-label: $(LABEL_STAMP)
+	$(LABEL)/bin/python -m pip install --quiet --disable-pip-version-check 'pytest>=8'
+	OMP_NUM_THREADS=1 $(LABEL)/bin/python -m pytest tests/apps/test_label_server.py $(PYTEST_ARGS)
+
 label-docs: $(STAMP) $(LABEL_STAMP) demo/export
 	$(BIN)/python template/scene.py template/scenes/label.txt -o results/label.json
 	$(BIN)/python template/render.py --write
@@ -104,10 +107,6 @@ label-docs: $(STAMP) $(LABEL_STAMP) demo/export
 swap-docs: $(STAMP)
 	$(BIN)/python template/scene.py template/scenes/swap.txt -o results/swap.json
 	$(BIN)/python template/render.py --write
-
-test-apps: $(LABEL_STAMP)
-	$(LABEL)/bin/python -m pip install --quiet --disable-pip-version-check 'pytest>=8'
-	OMP_NUM_THREADS=1 $(LABEL)/bin/python -m pytest tests/apps/test_label_server.py $(PYTEST_ARGS)
 
 $(DEPLOY_STAMP): pyproject.toml $(DEPLOY_APP)/constraints.txt $(DEPLOY_APP)/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || { echo \
