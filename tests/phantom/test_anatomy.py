@@ -112,8 +112,8 @@ def test_stripping_keeps_no_more_than_a_rim_around_the_brain(
     brain[100, 100, 100] = True
     seed = next(s for s in range(99) if first_draw(s) == rim)
     soft = np.zeros((3, *SHAPE), dtype=np.uint8)
-    monkeypatch.setattr(module, "_base", lambda source: (brain, soft))
-    monkeypatch.setattr(module, "dress", lambda brain, rng: whole.copy())
+    monkeypatch.setattr(module, "_base", lambda source, realism: (brain, soft))
+    monkeypatch.setattr(module, "dress", lambda brain, rng, rim: whole.copy())
     for name in ("_write_deep_grey", "add_vessels", "add_lesions"):
         monkeypatch.setattr(module, name, lambda *_: None)
     kept = make_anatomy(seed, lesions=(), stripped=True).labels > 0
