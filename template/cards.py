@@ -22,7 +22,6 @@ import failures  # noqa: E402
 from blocks import BLOCKS, demo_evaluation  # noqa: E402
 from markup import interval, table  # noqa: E402
 from mrclass.labels import display  # noqa: E402
-from tool_blocks import SOURCES  # noqa: E402
 
 BLOCK = re.compile(r"(<!-- results:([a-z0-9-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 GAP = re.compile(r"\{\{(\w+)\}\}")
@@ -72,7 +71,7 @@ class Results:
             {
                 name: json.loads(path.read_text(encoding="utf-8"))
                 for name in BLOCKS
-                if (path := folder / f"{SOURCES.get(name, name)}.json").is_file()
+                if (path := folder / f"{name}.json").is_file()
             },
         )
 

@@ -1,4 +1,4 @@
-"""Blocks of the exports, the bench and the recorded how-tos, from their JSON in results/; stdlib only."""
+"""Blocks of the exports and of the bench, from their JSON in results/; stdlib only."""
 
 from __future__ import annotations
 
@@ -78,26 +78,4 @@ def bench(content: Mapping[str, Any] | None) -> str:
     )
 
 
-def recorded(scene: str, part: str) -> Callable[[Mapping[str, Any] | None], str]:
-    """The block of one part of a scene: its commands and what they printed (`template/record.py`)."""
-
-    def block(content: Mapping[str, Any] | None) -> str:
-        if not content or part not in content:
-            return f"Not recorded yet: `make {scene}-docs` does it."
-        lines = [f"$ {command}\n{output}".rstrip() for command, output in content[part]]
-        return "\n".join(["```", *lines, "```"])
-
-    return block
-
-
-SCENES = {
-    "label": ("start", "ask", "batch", "uncertain", "label", "train"),
-    "swap": ("train", "check", "refused", "use", "mixed", "add"),
-}
-# Blocks that share a file of results/ with others: block -> name of the file.
-SOURCES = {f"{scene}-{part}": scene for scene, parts in SCENES.items() for part in parts}
-BLOCKS: dict[str, Callable[[Mapping[str, Any] | None], str]] = {
-    "exports": exports,
-    "bench": bench,
-    **{block: recorded(scene, block.removeprefix(f"{scene}-")) for block, scene in SOURCES.items()},
-}
+BLOCKS: dict[str, Callable[[Mapping[str, Any] | None], str]] = {"exports": exports, "bench": bench}
