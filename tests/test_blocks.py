@@ -13,6 +13,7 @@ sys.path.insert(0, str(ROOT / "template"))
 import cards  # noqa: E402
 import demo  # noqa: E402
 import render  # noqa: E402
+import tool_blocks  # noqa: E402
 
 FIGURES: dict[str, Any] = {
     "data": "simulated", "n_series": 50, "n_files": 60, "slices_per_series": 1, "jobs": 1, "seconds": 120,
@@ -158,3 +159,46 @@ def test_the_page_on_realism_quotes_areas_with_their_intervals_and_what_was_simu
     assert "Not measured yet" in cards.fill_blocks(
         BLOCK.replace("scale", "realism"), cards.Results.read(tmp_path / "none")
     )
+
+
+EXPORTS = {
+    "data": "named volumes", "n_volumes": 14, "tolerance": 1e-4, "made_by": {"torch": "2.14"},
+    "bundles": {"mrclass_t2w": {"n_slices": 138, "backends": {
+        "onnx": {"status": "ok", "max_score_difference": 3e-7},
+        "torchscript": {"status": "differs", "max_score_difference": 0.2},
+        "tensorrt": {"status": "skipped", "reason": "no GPU"},
+    }}},
+    "mixture": {"backends": {"t1w": "torch", "t2w": "onnx"}, "n_volumes": 14, "same_label": 14,
+                "max_score_difference": 2e-7, "status": "ok"},
+}  # fmt: skip
+
+
+def test_the_differences_of_exports_are_quoted(tmp_path: Path) -> None:
+    (tmp_path / "exports.json").write_text(json.dumps(EXPORTS))
+    text = tool_blocks.exports(cards.Results.read(tmp_path).others["exports"])
+    for words in (
+        "slabs of 14 real volumes", "at most 0.0001",
+        "| mrclass_t2w | 138 | 3.0e-07 | **2.0e-01** | skipped |",
+        "- tensorrt skipped: no GPU.", "T1w on torch, T2w on onnx): 14 of 14 volumes",
+    ):  # fmt: skip
+        assert words in text
+
+
+BENCH = {
+    "n_series": 24, "seconds_per_series": 1.25, "median_seconds_per_series": 1.1,
+    "stages": {"convert": {"seconds_per_series": 0.25, "share": 0.2},
+               "n4": {"seconds_per_series": 1.0, "share": 0.8}},
+    "plain_to_ensemble": 3.21,
+    "made_by": {"data": "the demo's export (simulated)", "threads": 1, "device": "a processor",
+                "load_at_the_end": 0.9},
+}  # fmt: skip
+
+
+def test_the_seconds_of_a_bench_are_quoted(tmp_path: Path) -> None:
+    (tmp_path / "bench.json").write_text(json.dumps(BENCH))
+    text = tool_blocks.bench(cards.Results.read(tmp_path).others["bench"])
+    for words in (
+        "**1.25 s a series** (median 1.10 s)", "24 series of the demo's export", "one thread on a processor",
+        "| N4 | 1.00 | 80 % |", "3.2 times as long",
+    ):  # fmt: skip
+        assert words in text
