@@ -2,7 +2,7 @@
 #
 #   make demo      simulate a PACS export, classify it, name the report
 #   make demo-results  the demo's table, and which of it is wrong -> results/demo.json
-#   make docs-output  what the documents show of commands, run anew -> results/outputs.json; BLOCKS="sort audit" for some
+#   make docs-output  what the documents show of commands, run anew -> results/outputs.json; BLOCKS="sort swap" for some (names of template/scenes/)
 #   make test      run the tests
 #   make test-apps the tests that need the real MONAI Label and the real Deploy SDK (in environments of their own)
 #   make check     lint, format, types, rendered bundles
@@ -15,7 +15,6 @@
 #   make thresholds  choose the bundles' thresholds on real (needs the shared data) and simulated volumes -> results/thresholds.json, cards
 #   make exports   bundles to TorchScript and ONNX, scores compared with PyTorch's -> results/exports.json, and into the how-to
 #   make label     serve the bundles in MONAI Label on 127.0.0.1; STUDIES=FOLDER, by default the demo export
-#   make label-docs, make swap-docs  play the how-tos' commands and record what they print -> results/label.json, swap.json
 #   make deploy-demo  run the MONAI Deploy application on STUDIES=FOLDER, by default the demo export -> runs/deploy
 #   make deploy-map   the folder that a MONAI Application Package (MAP) is made of -> runs/map
 #   make validate  figures on real validation volumes (needs the shared data) and simulated ones -> results/validation*.json, cards;
@@ -42,7 +41,7 @@ DEPLOY_STAMP := $(DEPLOY)/.installed
 DEPLOY_APP := apps/monai_deploy
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo demo-results docs-output test test-apps label label-docs swap-docs check bench scale audit balance public header bundles thresholds exports \
+.PHONY: help install demo demo-results docs-output test test-apps label check bench scale audit balance public header bundles thresholds exports \
 	validate clean
 .PHONY: test-label test-deploy deploy-demo deploy-map
 
@@ -99,14 +98,6 @@ test-apps: test-label test-deploy
 test-label: $(LABEL_STAMP)
 	$(LABEL)/bin/python -m pip install --quiet --disable-pip-version-check 'pytest>=8'
 	OMP_NUM_THREADS=1 $(LABEL)/bin/python -m pytest tests/apps/test_label_server.py $(PYTEST_ARGS)
-
-label-docs: $(STAMP) $(LABEL_STAMP) demo/export
-	$(BIN)/python template/scene.py template/scenes/label.txt -o results/label.json
-	$(BIN)/python template/render.py --write
-
-swap-docs: $(STAMP)
-	$(BIN)/python template/scene.py template/scenes/swap.txt -o results/swap.json
-	$(BIN)/python template/render.py --write
 
 $(DEPLOY_STAMP): pyproject.toml $(DEPLOY_APP)/constraints.txt $(DEPLOY_APP)/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' || { echo \
