@@ -178,7 +178,7 @@ def _own(row: Mapping[str, Any], results: Results) -> Mapping[str, Any]:
 
 def training_text(row: Mapping[str, Any], results: Results) -> str:
     """The training section of a card: sources with licence and counts, share of simulated volumes."""
-    volumes = [*results.training.get("volumes", []), *_own(row, results).get("volumes", [])]
+    volumes = results.training.get("volumes", [])
     if not volumes:
         return "**Not recorded: there is no `results/training.json`.**"
     chosen = set(row["positives"]) | set(row["negatives"]) if row["negatives"] else None
@@ -246,8 +246,7 @@ def card(
 
 def data_license(text: str, results: Results) -> str:
     """docs/data_license.txt: the template's words and the licences of the sources."""
-    bundles = results.training.get("bundles", {}).values()
-    volumes = [*results.training.get("volumes", []), *(v for own in bundles for v in own.get("volumes", []))]
+    volumes = results.training.get("volumes", [])
     lines = sorted({f"{entry['source']}: {entry['licence']}" for entry in volumes})
     listed = "\n".join(lines) or "No training data is recorded (results/training.json is not there)."
     return text.replace("{{sources}}", listed)
@@ -296,11 +295,4 @@ def _summary(results: Results) -> str:
 def _training_summary(results: Results) -> str:
     """What the six were trained on, for README.md."""
     everything = {"negatives": [], "positives": [], "name": ""}
-    further: dict[str, list[str]] = {}
-    for name, own in sorted(results.training.get("bundles", {}).items()):
-        if own.get("volumes"):
-            counted = sum(sum(entry["labels"].values()) for entry in own["volumes"])
-            further.setdefault(f"{counted} volumes more. {own['recipe']}", []).append(f"`{name}`")
-    return "\n\n".join(
-        [training_text(everything, results), *(f"{', '.join(who)}: {what}" for what, who in further.items())]
-    )
+    return training_text(everything, results)
