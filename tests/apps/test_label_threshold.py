@@ -16,7 +16,7 @@ from tiny_volumes import write_volume
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
     """T2w; its score depends on how strong the texture is: below one half, then above."""
-    folder = make_bundle(tmp_path / "mrclass_t2w", "t2w", gain=1.0, offset=3.0, threshold=0.99)
+    folder = make_bundle(tmp_path / "mrclass_t2w", "t2w", gain=10.0, offset=30.0, threshold=0.99)
     change(folder / "configs" / "inference.json", threshold=0.99)
     return folder
 
