@@ -115,7 +115,7 @@ def test_stripping_keeps_no_more_than_a_rim_around_the_brain(
     monkeypatch.setattr(module, "_base", lambda source, realism: (brain, soft))
     monkeypatch.setattr(module, "dress", lambda brain, rng, rim: whole.copy())
     for name in ("_write_deep_grey", "add_vessels", "add_lesions"):
-        monkeypatch.setattr(module, name, lambda *_: None)
+        monkeypatch.setattr(module, name, lambda *_, **__: None)
     kept = make_anatomy(seed, lesions=(), stripped=True).labels > 0
     assert kept.sum() == 1 + 6 * rim  # the voxel and its neighbours
 
