@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 from collections.abc import Iterator
+from fnmatch import fnmatch
 from pathlib import Path
 
 import mrclass
@@ -12,8 +14,15 @@ import pytest
 from mrclass import files
 
 PACKAGE = Path(mrclass.__file__).parent
+CONFIGS = Path(__file__).resolve().parents[1] / "bundles"
 # Modules that the bundles' configs name; see docs/decisions/0001-rendered-bundles.md.
-NAMED = ("transforms", "augment", "datalist", "workflow", "scores", "handlers")
+NAMED = sorted(
+    {
+        name
+        for config in CONFIGS.glob("*/configs/*.json")
+        for name in re.findall(r"\bmrclass\.([a-z_]+)\.", config.read_text())
+    }
+)
 
 
 def test_a_write_that_fails_halfway_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -45,6 +54,13 @@ def test_the_part_has_the_name_of_the_file_and_may_lie_in_another_folder(tmp_pat
     assert os.readlink(tmp_path / "a.ts") == "elsewhere"
 
 
+def test_what_a_killed_write_leaves_is_no_file_of_the_project(tmp_path: Path) -> None:
+    ignored = (CONFIGS.parent / ".gitignore").read_text().splitlines()
+    with files.replacing(tmp_path / "model.pt") as part:
+        part.write_bytes(b"half")
+        assert any(fnmatch(f"{part.parent.name}/", line) for line in ignored)
+
+
 def test_no_other_module_puts_files_in_place_by_itself() -> None:
     folders = {"shelf.py", "archive.py", "demo.py", "study.py"}  # these move whole folders
     others = [path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "files.py"]
@@ -63,6 +79,7 @@ def test_a_module_that_bundles_name_imports_leaves_only() -> None:
             elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("mrclass."):
                 waiting.append((node.module or "").removeprefix("mrclass."))
     leaves = {"files", "errors", "labels", "stats", "slab", "card", "publish", "readable", "volume"}
-    leaves |= {"geometry", "vote"}
+    leaves |= {"geometry", "vote", "brain"}
+    assert {"transforms", "randomise", "cached", "readable"} <= {*NAMED}
     assert seen <= {*NAMED, *leaves}, "bundles never import the ensemble"
     assert "files" in seen

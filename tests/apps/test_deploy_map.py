@@ -56,6 +56,30 @@ def test_laying_out_again_leaves_nothing_of_before(laid: Path) -> None:
     assert not (laid / "old.py").exists()
 
 
+def test_a_folder_of_somebody_elses_files_is_refused_and_kept(
+    laid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = tmp_path / "thesis" / "chapter.txt"
+    (theirs.parent / "mrclass_deploy").mkdir(parents=True)  # as in the application's own source
+    theirs.write_text("years of work")
+    assert sys.modules["lay_out"].main([str(theirs.parent)]) == 2
+    assert theirs.read_text() == "years of work"
+    assert "wanted a new or empty folder" in capsys.readouterr().err
+
+
+def test_a_file_is_no_place_to_lay_out(laid: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(UsageError, match="is a file"):
+        sys.modules["lay_out"].lay_out(tmp_path / "file")
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+def test_no_folder_is_a_wrong_use(laid: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        sys.modules["lay_out"].main([])
+    assert ended.value.code == 2 and "FOLDER" in capsys.readouterr().err
+
+
 def test_app_yaml_names_the_version_of_the_package() -> None:
     assert f"\n  version: {__version__}\n" in (APP / "app.yaml").read_text()
 
