@@ -77,26 +77,20 @@ def stale(bundle: Path, digest: str) -> bool:
 def wrong(label: str, threshold: float, cases: Sequence[Case]) -> tuple[list[tuple[Case, str]], int]:
     """Volumes that a member got wrong, with what it said, those furthest from right first; and of how many.
 
-    The T1ce member is asked only about what T1w won, and judged on what is T1-weighted.
+    What a member is judged on, and what it claimed, are those of the evaluation's figures.
     """
-    from mrclass.evaluate import TARGETS, UNREADABLE
+    from mrclass.evaluate import asked, claims, targets
     from mrclass.labels import display
-    from mrclass.vote import REFINED, REFINEMENT
 
-    targets = TARGETS.get(label, (label,))
-    among = (REFINED, REFINEMENT) if label == REFINEMENT else None
-    asked = [
-        case for case in cases
-        if case.predicted != UNREADABLE and label in case.scores and (among is None or case.truth in among)
-    ]  # fmt: skip
+    looked = asked(label, cases)
     found = []
-    for case in asked:
-        claims = case.predicted == label if label == REFINEMENT else label in case.candidates
-        if claims != (case.truth in targets):
-            said = f"taken for {display(label)}" if claims else "refused"
+    for case in looked:
+        claimed = claims(label, case)
+        if claimed != (case.truth in targets(label)):
+            said = f"taken for {display(label)}" if claimed else "refused"
             found.append((case, f"{said}: {case.scores[label]:.2f}"))
     found.sort(key=lambda one: (-abs(one[0].scores[label] - threshold), one[0].file))
-    return found, len(asked)
+    return found, len(looked)
 
 
 def montage(failures: Sequence[tuple[Case, str]], out: Path) -> Image:

@@ -158,6 +158,22 @@ def test_the_t1ce_member_is_judged_on_t1_weighted_volumes_alone() -> None:
     assert ([one.file for one, _ in found], asked) == (["a"], 1)
 
 
+def test_a_card_counts_as_wrong_what_the_figures_of_an_evaluation_do() -> None:
+    from mrclass import curves as figures
+
+    cases = [
+        Case(f"{truth} {said}", truth, said, 0.8, {"t1w": 0.9, "t1ce": 0.8, "swi": 0.2}, claims)
+        for truth in ("t1w", "t1ce", "swi", "other")
+        for said, claims in (("t1w", ("t1w",)), ("t1ce", ("t1w",)), ("swi", ("swi",)), ("other", ()))
+    ]
+    counted, told = figures.measure(cases, {})["scores"], {}
+    for name in ("t1w", "t1ce", "swi"):
+        bins = counted[name]["histogram"]
+        told[name] = sum(n for kind in ("wrong", "missed") for _, n in bins[kind])
+    assert told == {name: len(failures.wrong(name, 0.5, cases)[0]) for name in told}
+    assert "TARGETS" not in Path(failures.__file__).read_text()  # the rule stands in one place
+
+
 def simulated(folder: Path, sha256: str = DIGEST, volumes: int = 12) -> tuple[Path, Path]:
     """A run over simulated volumes of noise, all of them SWI and all refused, and its truth."""
     out, phantom = folder / "out", folder / "phantom"

@@ -35,8 +35,8 @@ def lay_out(place: Path) -> list[str]:
     if place.is_dir() and any(place.iterdir()):
         if not all((place / own).is_dir() for own in OWN):
             raise UsageError(
-                f"{place} holds files that were not laid out here; wanted a new or empty folder, or one of an "
-                f"earlier call (with {' and '.join(OWN)} in it). Name another."
+                f"{place} holds files that were not laid out here; wanted a new or empty folder, or one of "
+                f"an earlier call (with {' and '.join(OWN)} in it). Name another."
             )
         shutil.rmtree(place)
     place.mkdir(parents=True, exist_ok=True)

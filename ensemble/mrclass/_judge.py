@@ -118,12 +118,13 @@ class FileRecord:
 
     def patient_key(self) -> str:
         """Pseudonym of the patient: the same for the same PatientID; without one, for the same study."""
-        who = self.patient or self.study or self.series
-        return (
-            "P" + hashlib.sha256(b"mrclass patient " + who.encode("utf-8", "replace")).hexdigest()[:10]
-            if who
-            else ""
-        )
+        return pseudonym(self.patient or self.study or self.series)
+
+
+def pseudonym(who: str) -> str:
+    """Of a PatientID, or of what stands for it: P and ten hexadecimal digits; "" of nobody."""
+    digest = hashlib.sha256(b"mrclass patient " + who.encode("utf-8", "replace")).hexdigest()
+    return f"P{digest[:10]}" if who else ""
 
 
 @dataclass(frozen=True)

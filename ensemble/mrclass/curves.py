@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 
 from mrclass import labels
 from mrclass.calibrate import histogram
-from mrclass.evaluate import TARGETS, UNREADABLE, Case
+from mrclass.evaluate import UNREADABLE, Case, asked, claims, targets
 from mrclass.reliability import reliability
 from mrclass.stats import proportion
-from mrclass.vote import REFINED, REFINEMENT
 
 POINTS = 200  # of a refusal curve; of more distinct scores some are left out, evenly
 
@@ -49,28 +48,17 @@ def measure(cases: Sequence[Case], members: Mapping[str, Mapping[str, Any]]) -> 
 
 
 def _member(name: str, cases: Sequence[Case], threshold: float | None) -> dict[str, Any]:
-    """One member by itself; T1ce only divides what is T1-weighted, so that only such volumes count for it."""
-    targets = TARGETS.get(name, (name,))
-    among = (REFINED, REFINEMENT) if name == REFINEMENT else None
-    asked = [
-        case
-        for case in cases
-        if case.predicted != UNREADABLE and name in case.scores and (among is None or case.truth in among)
-    ]
-    score = np.array([case.scores[name] for case in asked], dtype=np.float64)
-    claimed = np.array([_claims(name, case) for case in asked], dtype=bool)
-    target = np.array([case.truth in targets for case in asked], dtype=bool)
+    """One member by itself, on what it is judged on."""
+    looked, wanted = asked(name, cases), targets(name)
+    score = np.array([case.scores[name] for case in looked], dtype=np.float64)
+    claimed = np.array([claims(name, case) for case in looked], dtype=bool)
+    target = np.array([case.truth in wanted for case in looked], dtype=bool)
     return {
         "threshold": threshold,
-        "targets": list(targets),
+        "targets": list(wanted),
         "histogram": histogram(score, claimed, target),
         "reliability": _with_intervals(score, target),
     }
-
-
-def _claims(name: str, case: Case) -> bool:
-    """Whether a member claimed a volume: majority and threshold reached."""
-    return case.predicted == name if name == REFINEMENT else name in case.candidates
 
 
 def _of_answers(cases: Sequence[Case]) -> dict[str, Any]:

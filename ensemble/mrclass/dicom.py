@@ -16,6 +16,7 @@ from typing import Any
 
 from mrclass._group import FileNote, Series, group, path_hash
 from mrclass._judge import FileRecord
+from mrclass._judge import pseudonym as pseudonym  # for who knows a PatientID without a file
 from mrclass._spool import Spool
 from mrclass._walk import EMPTY, SIDECAR_ENDINGS, nifti_stem, walk
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from mrclass import labels
 from mrclass.stats import auc, proportion
+from mrclass.vote import REFINED, REFINEMENT
 
 UNREADABLE = "unreadable"
 SIX = tuple(key for key in labels.KEYS if key != labels.OTHER)
@@ -84,6 +85,26 @@ def wrong(cases: Sequence[Case]) -> list[Case]:
     return [case for case in cases if case.predicted != case.truth]
 
 
+def asked(name: str, cases: Sequence[Case]) -> list[Case]:
+    """Cases on which a member is judged by itself: those it looked at; of T1ce, which divides, the T1-weighted."""
+    among = (REFINED, REFINEMENT) if name == REFINEMENT else None
+    return [
+        case
+        for case in cases
+        if case.predicted != UNREADABLE and name in case.scores and (among is None or case.truth in among)
+    ]
+
+
+def targets(name: str) -> tuple[str, ...]:
+    """Labels that a member should claim."""
+    return TARGETS.get(name, (name,))
+
+
+def claims(name: str, case: Case) -> bool:
+    """Whether a member claimed a case: majority and threshold reached."""
+    return case.predicted == name if name == REFINEMENT else name in case.candidates
+
+
 def accuracy(cases: Sequence[Case]) -> dict[str, Any]:
     """Share of cases that were named as they are, with its interval."""
     return proportion(sum(case.predicted == case.truth for case in cases), len(cases))
@@ -112,12 +133,12 @@ def _members(cases: Sequence[Case]) -> dict[str, Any]:
     names = {name for case in looked for name in case.scores} - {"t1ce"}
     found = {}
     for name in sorted(names, key=lambda key: (labels.sort_key(key), key)):
-        targets = TARGETS.get(name, (name,))
-        positive = [case for case in looked if case.truth in targets and name in case.scores]
-        negative = [case for case in looked if case.truth not in targets and name in case.scores]
+        wanted = targets(name)
+        positive = [case for case in looked if case.truth in wanted and name in case.scores]
+        negative = [case for case in looked if case.truth not in wanted and name in case.scores]
         area = auc([case.scores[name] for case in positive], [case.scores[name] for case in negative])
         found[name] = {
-            "targets": list(targets),
+            "targets": list(wanted),
             "sensitivity": proportion(sum(name in case.candidates for case in positive), len(positive)),
             "specificity": proportion(sum(name not in case.candidates for case in negative), len(negative)),
             "auc": None if area is None else round(area, 4),

@@ -6,13 +6,13 @@ and series.csv below its own folder, and nothing on the server. Source: DICOM PS
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mrclass.dicom import pseudonym
 from mrclass.errors import SeriesError, UsageError
 
 from lib.studies import SERIES, Laid, safe, write_table
@@ -55,12 +55,11 @@ def offer(client: Any, images: Path, table: Path) -> list[Laid]:
         image = safe(uid) if modality == "MR" else ""
         if image:
             (images / f"{image}{SERIES}").mkdir(exist_ok=True)
-        who = f"mrclass patient {value(series, PATIENT) or study}"  # as the intake makes it of a header
-        pseudonym = f"P{hashlib.sha256(who.encode('utf-8', 'replace')).hexdigest()[:10]}"
+        who = pseudonym(value(series, PATIENT) or study)  # as the intake makes it of a header
         reason = "" if image else f"Modality {modality or 'missing'}: not MR"
         count = int(value(series, INSTANCES) or 0)
         source = f"studies/{study}/series/{uid}"
-        laid.append(Laid(image, pseudonym, "dicom", value(series, DESCRIPTION), count, reason, source))
+        laid.append(Laid(image, who, "dicom", value(series, DESCRIPTION), count, reason, source))
     write_table(laid, table)
     return laid
 
