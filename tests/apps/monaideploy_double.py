@@ -5,6 +5,7 @@ Operators run one after the other in the order they were connected. Source: mona
 
 from __future__ import annotations
 
+import logging
 import re
 import sys
 from collections.abc import Callable
@@ -72,6 +73,8 @@ class DICOMSeriesSelectorOperator(Operator):
         spec.output("study_selected_series_list")
 
     def compute(self, op_input: Any, op_output: Any, context: Any) -> None:
+        if not self.rules:
+            logging.warning("No selection rules given; select all series.")
         found = re.search(r'"SeriesDescription": "([^"]*)"', self.rules)
         pattern = found[1] if found else ""
         chosen = []

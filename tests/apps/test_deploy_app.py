@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -42,8 +43,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def out(place: Path) -> Path:
     """The results of one run on the small study."""
+    log = logging.FileHandler(place / "log.txt")
+    logging.getLogger().addHandler(log)
     with pytest.MonkeyPatch.context() as monkeypatch:
         start(monkeypatch, place / "study", place / "out", place / "models")
+    logging.getLogger().removeHandler(log)
+    log.close()
     return place / "out"
 
 
@@ -182,6 +187,10 @@ def test_a_study_without_a_report_fails_the_app_after_the_json_was_written(
         start(monkeypatch, place / "study", place / "failed", place / "models", rules=rules)
     (study,) = json.loads((place / "failed" / "mrclass.json").read_text())["studies"]
     assert (study["structured_report"], study["structured_report_reason"]) == (None, "KeyError: '1.2.3'")
+
+
+def test_the_default_of_choosing_all_series_is_no_warning(place: Path, out: Path) -> None:
+    assert "No selection rules" not in (place / "log.txt").read_text()
 
 
 def test_the_input_is_not_touched(place: Path, out: Path) -> None:

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from deploy_helpers import STUDY, groups
+from deploy_helpers import STUDY, groups, items
 from dicom_files import image, stack, uid, write
 from mrclass.ledger import SERIES_DEFAULTS, VOLUME_DEFAULTS
 from mrclass_deploy.findings import Finding, Study, as_json
@@ -110,6 +110,55 @@ def test_a_study_whose_files_name_no_image_has_none(tmp_path: Path) -> None:
     nameless = write(tmp_path / "nameless.dcm", image(1, 1, SOPInstanceUID=None))
     with pytest.raises(ValueError, match="names its series and its image"):
         build(Study(STUDY, "", [finding([nameless], row())]), MEMBERS)
+
+
+def test_an_image_that_cannot_be_read_again_is_remarked_and_the_report_made(tmp_path: Path) -> None:
+    files = stack(tmp_path, 4)
+    files[2].unlink()
+    found = report(finding(files, row()))
+    (group,) = groups(found)
+    assert group["Remark"].startswith("1 of 4 images could not be read again for this report")
+    assert "FileNotFoundError" in group["Remark"] and str(tmp_path) not in group["Remark"]
+    (study,) = found.CurrentRequestedProcedureEvidenceSequence
+    assert len(study.ReferencedSeriesSequence[0].ReferencedSOPSequence) == 3
+
+
+def test_what_the_parser_cannot_bear_is_a_sentence_and_another_series_says_whose_study_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from mrclass_deploy import evidence
+
+    hostile, good = stack(tmp_path / "a", 1), stack(tmp_path / "b", 2, series=2)
+
+    def parse(path: Path, **more: Any) -> Any:
+        if path in hostile:
+            raise RecursionError("maximum recursion depth exceeded")
+        return dcmread(path, **more)
+
+    monkeypatch.setattr(evidence, "dcmread", parse)
+    found = report(finding(hostile, row()), finding(good, row(), number=2))
+    assert found.PatientID == "SECRET-ID"
+    assert "RecursionError in its header" in groups(found)[0]["Remark"]
+
+
+def test_private_and_very_long_elements_of_a_header_are_left_in_the_file(tmp_path: Path) -> None:
+    from mrclass_deploy import evidence
+
+    header = image(1, 1)
+    header.add_new(0x00091001, "LO", "PRIVATE")
+    header.StrainDescription = "x" * (evidence.LONGEST + 2)
+    path = write(tmp_path / "long.dcm", header)
+    read = evidence.patient(Study(STUDY, "", [finding([path], row())]))
+    assert "StrainDescription" not in read and 0x00091001 not in read and read.PatientID == "SECRET-ID"
+
+
+def test_slices_are_counted_in_whole_numbers(tmp_path: Path) -> None:
+    written = [
+        str(item.MeasuredValueSequence[0].NumericValue)
+        for item in items(report(finding(stack(tmp_path, 2), row())))
+        if item.ValueType == "NUM"
+    ]
+    assert written == ["0.9", "7", "10"]
 
 
 def test_the_report_is_marked_as_research_complete_preliminary_and_unverified(tmp_path: Path) -> None:

@@ -1,17 +1,14 @@
 """One DICOM Structured Report for the findings of one study: TID 1500, a TID 1501 group for each volume.
 
-Reads the headers of the study's files; writes nothing. It carries the patient and study modules of the study,
+Reads headers through `evidence`; writes nothing. It carries the patient and study modules of the study,
 so that it finds its place in the archive. Source: DICOM PS3.16 (TID 1500, 1501, 4019, 1004), PS3.3 A.35.2
 (Enhanced SR).
 """
 
 from __future__ import annotations
 
-import logging
 import uuid
-import warnings
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from highdicom.coding_schemes import CodingSchemeIdentificationItem
@@ -38,43 +35,19 @@ from mrclass.labels import OTHER
 from mrclass.report.series import title
 from mrclass.report.tables import closest, winning_votes
 from mrclass.report.text import clean
-from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 from pydicom.uid import generate_uid
-from pydicom.valuerep import DA, TM
 
-from mrclass_deploy import coding
+from mrclass_deploy import coding, evidence
 from mrclass_deploy.findings import Finding, Study
 
-logger = logging.getLogger(__name__)
 NAME = "MR-Class"
 MAKER = "The MR-Class developers"
 DESCRIPTION = "MR-Class labels (research use only)"
 SERIES_NUMBER = 9001
 UTF_8 = "ISO_IR 192"
-# Of an image in the evidence; the first also gives patient and study.
-IDENTITY = ["SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID"]
-# What the patient and study modules must hold, if only empty (PS3.3 C.7.1.1, C.7.2.1: type 2).
-TYPE_2 = (
-    "PatientName", "PatientID", "PatientBirthDate", "PatientSex", "StudyDate", "StudyTime", "StudyID",
-    "AccessionNumber", "ReferringPhysicianName",
-)  # fmt: skip
-
-
-def _sex(value: str) -> str:
-    if value not in ("", "F", "M", "O"):
-        raise ValueError(value)
-    return value
-
-
-KINDS: dict[str, Callable[[str], Any]] = {
-    "PatientBirthDate": DA,
-    "StudyDate": DA,
-    "StudyTime": TM,
-    "PatientSex": _sex,
-}
 
 
 def build(study: Study, members: Mapping[str, Mapping[str, Any]]) -> EnhancedSR:
@@ -87,11 +60,10 @@ def build(study: Study, members: Mapping[str, Mapping[str, Any]]) -> EnhancedSR:
     Raises:
         ValueError: no file of the study has a header that a report could refer to.
     """
-    images = [_images(one) if one.status == "done" else [] for one in study.findings]
-    evidence = [_patient(study), *(header for headers in images for header in headers)]
+    images = [evidence.images(one) if one.status == "done" else ([], "") for one in study.findings]
     groups = [
-        _group(finding, row, headers)
-        for finding, headers in zip(study.findings, images, strict=True)
+        _group(finding, row, headers, lacking)
+        for finding, (headers, lacking) in zip(study.findings, images, strict=True)
         for row in finding.rows
     ]
     content = MeasurementReport(
@@ -105,7 +77,7 @@ def build(study: Study, members: Mapping[str, Mapping[str, Any]]) -> EnhancedSR:
     )
     versions = [f"mrclass {__version__}", *(f"{name} {one['version']}" for name, one in members.items())]
     return EnhancedSR(
-        evidence=evidence,
+        evidence=[evidence.patient(study), *(header for headers, _ in images for header in headers)],
         content=content[0],
         series_instance_uid=generate_uid(prefix=None),
         series_number=SERIES_NUMBER,
@@ -124,57 +96,11 @@ def build(study: Study, members: Mapping[str, Mapping[str, Any]]) -> EnhancedSR:
     )
 
 
-# ---- headers
-
-
-def _read(path: Path, tags: Sequence[str] | None = None) -> Dataset:
-    """Header of a file that the intake has read before, in a process of its own."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about values that the standard forbids; they are not judged here
-        return dcmread(path, stop_before_pixels=True, force=True, specific_tags=list(tags) if tags else None)
-
-
-def _has_identity(header: Dataset) -> bool:
-    return all(header.get(word) for word in IDENTITY)
-
-
-def _images(finding: Finding) -> list[Dataset]:
-    """Identity of each image of a series, in the order of the series."""
-    return [one for one in (_read(path, IDENTITY) for path in finding.series.files) if _has_identity(one)]
-
-
-def _patient(study: Study) -> Dataset:
-    """The header that says whose study it is: of a series that was looked at, else of any that can tell.
-
-    It is made fit to be copied: text in Unicode, what must be there at least empty, and what is no date or
-    no sex left out, with a warning.
-    """
-    for finding in sorted(study.findings, key=lambda one: one.status != "done"):
-        header = _read(finding.series.files[0])
-        if _has_identity(header):
-            break
-    else:
-        raise ValueError(f"No file of study {study.uid} names its series and its image; wanted one that does")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        header.decode()
-        for word in TYPE_2:
-            if word not in header:
-                setattr(header, word, "")
-        for word, kind in KINDS.items():
-            try:
-                kind(header.get(word) or "")
-            except ValueError:
-                logger.warning("%s is left empty in the report: the study's own is not valid", word)
-                setattr(header, word, "")
-    return header
-
-
 # ---- content
 
 
 def _group(
-    finding: Finding, row: Mapping[str, Any], images: Sequence[Dataset]
+    finding: Finding, row: Mapping[str, Any], images: Sequence[Dataset], lacking: str
 ) -> MeasurementsAndQualitativeEvaluations:
     """What is said of one volume, or of a series that gave none."""
     done = row["status"] == "done"
@@ -190,7 +116,7 @@ def _group(
     if finding.series.series_uid:
         context = RelationshipTypeValues.HAS_OBS_CONTEXT
         items.insert(2, UIDRefContentItem(coding.SERIES_UID, finding.series.series_uid, context))
-    texts = [(coding.REASON, row["reason"]), *((coding.REMARK, one) for one in row["remarks"])]
+    texts = [(coding.REASON, row["reason"]), *((coding.REMARK, one) for one in (*row["remarks"], lacking))]
     items.extend(_text(name, said) for name, said in texts if clean(said))
     return group
 
@@ -205,9 +131,15 @@ def _numbers(row: Mapping[str, Any]) -> list[Measurement]:
     votes = winning_votes(row)
     found = [Measurement(coding.SCORE, round(float(row["score"]), 6), coding.NO_UNITS)]
     if votes is not None:
-        found.append(Measurement(coding.VOTES, votes, coding.SLICE_UNITS))
-        found.append(Measurement(coding.SLICES, int(row["n_slices"]), coding.SLICE_UNITS))
+        found += [_count(coding.VOTES, votes), _count(coding.SLICES, int(row["n_slices"]))]
     return found
+
+
+def _count(name: Code, n: int) -> Measurement:
+    """A number of slices, written whole: highdicom would write 10.0."""
+    count = Measurement(name, n, coding.SLICE_UNITS)
+    count[0].MeasuredValueSequence[0].NumericValue = str(n)
+    return count
 
 
 def _codes(row: Mapping[str, Any]) -> list[tuple[Code, Code]]:
