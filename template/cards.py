@@ -19,16 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "ensemble"))
 
 import curves  # noqa: E402
 import failures  # noqa: E402
+import training_text  # noqa: E402
 from blocks import BLOCKS, demo_evaluation  # noqa: E402
-from markup import interval, table  # noqa: E402
+from markup import CardError, interval, table  # noqa: E402
 from mrclass.labels import display  # noqa: E402
 
 BLOCK = re.compile(r"(<!-- results:([a-z0-9-]+) -->\n).*?(<!-- /results:\2 -->)", re.DOTALL)
 GAP = re.compile(r"\{\{(\w+)\}\}")
-
-
-class CardError(Exception):
-    """A result or a placeholder cannot be rendered; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -162,47 +159,16 @@ def failures_text(row: Mapping[str, Any], digest: str, results: Results) -> str:
             n = sum((error["truth"], error["predicted"]) == (truth, predicted) for error in wrong)
             taken = f"{display(truth)} taken for {display(predicted)}"
             lines.append(f"- {part['data']}: {taken}, {n} of {part['n']} volumes")
-    limits = [*results.training.get("limits", []), *_own(row, results).get("limits", [])]
+    limits = [
+        *results.training.get("limits", []),
+        *training_text.own(row, results.training).get("limits", []),
+    ]
     lines += [f"- {limit}" for limit in limits]
     known = (
         "- the paper names motion and blur, anatomy displaced by large tumours, T1-FLAIR taken for T1w or "
         "FLAIR, and trace DWI taken for T2w"
     )
     return "\n".join([*lines, known])
-
-
-def _own(row: Mapping[str, Any], results: Results) -> Mapping[str, Any]:
-    own: Mapping[str, Any] = results.training.get("bundles", {}).get(row["name"], {})
-    return own
-
-
-def training_text(row: Mapping[str, Any], results: Results) -> str:
-    """The training section of a card: sources with licence and counts, share of simulated volumes."""
-    volumes = results.training.get("volumes", [])
-    if not volumes:
-        return "**Not recorded: there is no `results/training.json`.**"
-    chosen = set(row["positives"]) | set(row["negatives"]) if row["negatives"] else None
-    rows, totals = [], {"real": 0, "derived": 0, "simulated": 0}
-    for entry in volumes:
-        counts = {k: n for k, n in entry["labels"].items() if n and (chosen is None or k in chosen)}
-        if not counts:
-            continue
-        kind = entry.get("data", "real")
-        if kind not in totals:
-            raise CardError(
-                f"results/training.json: data {kind!r} of {entry['source']}; wanted real, derived, simulated"
-            )
-        totals[kind] += sum(counts.values())
-        listed = ", ".join(f"{display(k)} {n}" for k, n in sorted(counts.items()))
-        rows.append([entry["source"], entry["licence"], kind, listed])
-    whole = sum(totals.values())
-    share = 100 * totals["simulated"] / whole if whole else 0.0
-    also = f", {totals['derived']} derived from real ones" if totals["derived"] else ""
-    words = [f"{whole} volumes, {totals['simulated']} of them simulated ({share:.0f} %){also}."]
-    recipe = _own(row, results).get("recipe") or results.training.get("recipe")
-    if recipe:
-        words.append(str(recipe))
-    return " ".join(words) + "\n\n" + table(["source", "licence", "data", "volumes"], rows)
 
 
 def card(
@@ -235,7 +201,7 @@ def card(
         "validation": validation_text(row, digest, results),
         "threshold_choice": curves.text(row, digest, results.thresholds),
         "failures": failures_text(row, digest, results) + failures.text(bundle, digest),
-        "training": training_text(row, results),
+        "training": training_text.section(row, results.training),
         "references": "\n".join(f"- {reference}" for reference in metadata["references"]),
     }
     unknown = sorted(set(GAP.findall(text)) - set(gaps))
@@ -260,7 +226,7 @@ def fill_blocks(text: str, results: Results) -> str:
     """
     blocks: dict[str, Callable[[Results], str]] = {
         "validation": _summary,
-        "training": _training_summary,
+        "training": lambda found: training_text.summary(found.training),
         "demo-evaluation": lambda found: demo_evaluation(found.others.get("demo")),
     }
     for name, render in BLOCKS.items():
@@ -290,9 +256,3 @@ def _summary(results: Results) -> str:
         listed = table(["label", "sensitivity with 95 % Wilson interval", "specificity"], rows)
         sections.append(f"{head}\n\n{listed}")
     return "\n\n".join(sections)
-
-
-def _training_summary(results: Results) -> str:
-    """What the six were trained on, for README.md."""
-    everything = {"negatives": [], "positives": [], "name": ""}
-    return training_text(everything, results)

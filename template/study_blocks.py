@@ -117,7 +117,29 @@ def realism(content: Mapping[str, Any] | None) -> str:
             f"subjects, {run['views']:,} slices a network, seed {', '.join(map(str, run['seeds']))}, "
             f"{run['folds']} folds."
         )
-    return "\n".join(lines)
+    return "\n".join([*lines, *_moved(content["runs"])])
+
+
+def _moved(runs: Mapping[str, Any]) -> list[str]:
+    """What the network tells less well, and what better, than before; nothing without both runs."""
+    if not {"before-matched", "after-matched"} <= set(runs):
+        return []
+    before, after = (runs[name]["groups"] for name in ("before-matched", "after-matched"))
+    found = []
+    for group, entry in before.items():
+        values = entry["auc"]["value"], after.get(group, {}).get("auc", {}).get("value")
+        if None not in values:
+            name = GROUP_NAMES.get(group) or display(group)
+            found.append((round(values[1] - values[0], 2), f"{name} ({values[0]:.2f} to {values[1]:.2f})"))
+    found.sort()
+    parts = [
+        f"{words}: {', '.join(told) or 'none'}"
+        for words, told in (
+            ("Told less well", [text for change, text in found if change < 0]),
+            ("told as well or better", [text for change, text in found[::-1] if change >= 0]),
+        )
+    ]
+    return ["", f"**What moved** from realism 1 to realism 2. {'; '.join(parts)}."]
 
 
 def _told(entry: Mapping[str, Any]) -> str:

@@ -156,6 +156,14 @@ def test_the_page_on_realism_quotes_areas_with_their_intervals_and_what_was_simu
         "phantom realism 2, 21 simulated slabs of 2 subjects, 9,600 slices a network, seed 0, 3 folds.",
     ):  # fmt: skip
         assert words in text
+    assert "What moved" not in text  # there is nothing to compare with
+    earlier = json.loads(json.dumps(run))
+    earlier["groups"]["t1w"]["auc"]["value"], earlier["groups"]["flair"]["auc"]["value"] = 0.75, 0.8
+    (tmp_path / "realism.json").write_text(
+        json.dumps({"runs": {"before-matched": earlier, "after-matched": run}})
+    )
+    text = cards.fill_blocks(BLOCK.replace("scale", "realism"), cards.Results.read(tmp_path))
+    assert "Told less well: T1w (0.75 to 0.62); told as well or better: FLAIR (0.80 to 0.90)." in text
     assert "Not measured yet" in cards.fill_blocks(
         BLOCK.replace("scale", "realism"), cards.Results.read(tmp_path / "none")
     )

@@ -135,7 +135,7 @@ def test_a_card_without_results_says_so(tmp_path: Path) -> None:
     nothing = results(tmp_path)
     assert "has no weights yet" in cards.validation_text(ROW, "", nothing)
     assert "no validation of these weights" in cards.validation_text(ROW, "ff00", nothing)
-    assert "Not recorded" in cards.training_text(ROW, nothing)
+    assert "Not recorded" in cards.training_text.section(ROW, nothing.training)
 
 
 def test_a_card_quotes_the_figures_of_its_own_weights(tmp_path: Path) -> None:
@@ -180,14 +180,15 @@ TRAINING = {
 
 
 def test_a_card_names_sources_licences_and_the_simulated_share(tmp_path: Path) -> None:
-    text = cards.training_text(ROW, results(tmp_path, training=TRAINING))
+    text = cards.training_text.section(ROW, results(tmp_path, training=TRAINING).training)
     assert "8 volumes, 4 of them simulated (50 %)" in text
     assert "| Atlas | CC BY 4.0 | real | T1w 3, T2w 1 |" in text
 
 
 def test_the_t1ce_card_counts_only_t1_weighted_volumes(tmp_path: Path) -> None:
     row = {**ROW, "name": "mrclass_t1ce", "label": "t1ce", "positives": ["t1ce"], "negatives": ["t1w"]}
-    assert "7 volumes, 4 of them simulated" in cards.training_text(row, results(tmp_path, training=TRAINING))
+    text = cards.training_text.section(row, results(tmp_path, training=TRAINING).training)
+    assert "7 volumes, 4 of them simulated" in text
 
 
 def test_blocks_of_the_readme_are_filled_and_the_rest_is_left(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def wrong(cases: Sequence[Case]) -> list[Case]:
 
 
 def asked(name: str, cases: Sequence[Case]) -> list[Case]:
-    """Cases on which a member is judged by itself: those it looked at; of T1ce, which divides, the T1-weighted."""
+    """Cases on which a member is judged by itself: those it looked at; for T1ce the T1-weighted ones."""
     among = (REFINED, REFINEMENT) if name == REFINEMENT else None
     return [
         case

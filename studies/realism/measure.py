@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 import time
 from pathlib import Path
@@ -193,18 +194,22 @@ def measure(real: Side, simulated: Side, views: int, seeds: list[int]) -> dict[s
     return {"groups": groups, "mean_auc": round(float(np.mean(known)), 4)}
 
 
-def command(args: argparse.Namespace, pairs: list[Any]) -> str:
-    """The command line without the folders of this machine."""
-    named = " ".join(f"{name}=CACHE/realism/{Path(folder).name}" for name, folder in pairs)
-    return (
-        f"python studies/realism/measure.py {named} --real CACHE/real/train.npz CACHE/real/derived.npz "
-        f"--catalogue DATA/volumes/catalog.csv{' --match' if args.match else ''} --views {args.views} "
-        f"--seeds {' '.join(map(str, args.seeds))} -o results/realism.json"
-    )
+def command(args: argparse.Namespace) -> str:
+    """The command line of what was given; of a path its folder and its name, the rest is a machine's."""
+
+    def named(path: Path | str) -> str:
+        return "/".join(Path(path).parts[-2:])
+
+    words = ["python", "studies/realism/measure.py"]
+    words += [f"{name}={named(folder)}" for name, _, folder in (one.partition("=") for one in args.simulated)]
+    words += ["--real", *map(named, args.real), "--catalogue", named(args.catalogue)]
+    words += ["--match"] if args.match else []
+    words += ["--views", str(args.views), "--seeds", *map(str, args.seeds), "--threads", str(args.threads)]
+    return shlex.join([*words, "-o", named(args.out)])
 
 
-def main() -> None:
-    """Measure every simulated folder against the same real slabs."""
+def arguments() -> argparse.ArgumentParser:
+    """What the command takes."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -216,7 +221,12 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("-o", "--out", type=Path, required=True)
-    args = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    """Measure every simulated folder against the same real slabs."""
+    args = arguments().parse_args()
     torch.set_num_threads(args.threads)
     content: dict[str, Any] = json.loads(args.out.read_text()) if args.out.is_file() else {"runs": {}}
     real = load_real(args.real, args.catalogue, np.random.default_rng(3))
@@ -237,7 +247,7 @@ def main() -> None:
             "cpu_seconds": round(time.process_time() - start),
             **found,
         }
-        content["runs"][name]["command"] = command(args, pairs)
+        content["runs"][name]["command"] = command(args)
         replace_text(args.out, json.dumps(content, indent=1) + "\n")
         print(name, found["mean_auc"], {k: v["auc"]["value"] for k, v in found["groups"].items()})
 

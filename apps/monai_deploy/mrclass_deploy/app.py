@@ -66,7 +66,7 @@ class MRClass(Application):
 
 
 def _wanted(record: logging.LogRecord) -> bool:
-    """Leaves out the selector's warning that there are no rules: that all is chosen is what the default says."""
+    """Leaves out the selector's warning that there are no rules: the default is to choose all."""
     return not str(record.msg).startswith("No selection rules given")
 
 

@@ -123,8 +123,9 @@ def _has_identity(header: Dataset) -> bool:
 
 
 def _fit(header: Dataset) -> Dataset:
+    """The header as a report may copy from it."""
     for tag in list(header.keys()):
-        raw = header.get_item(tag)
+        raw = header.get_item(tag, keep_deferred=True)
         if tag.is_private or (raw.value is None and (getattr(raw, "length", 0) or 0) > LONGEST):
             del header[tag]
     header.decode()
