@@ -16,7 +16,7 @@ import numpy as np
 
 from mrclass import __version__
 from mrclass._rewrite import save
-from mrclass.phantom import headers
+from mrclass.phantom import headers, techniques
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -184,7 +184,7 @@ def _instance(item: Acquired, study: Study, number: int, instance: int) -> Datas
     from pydicom.dataset import Dataset, FileMetaDataset
 
     protocol, style = item.protocol, study.style
-    technique = headers.technique(protocol.kind)
+    technique = techniques.technique(protocol.kind)
     ds = Dataset()
     ds.file_meta = FileMetaDataset()
     ds.file_meta.TransferSyntaxUID = EXPLICIT_VR_LITTLE_ENDIAN

@@ -6,11 +6,13 @@ example the brain tumour imaging protocol); widened, because archives are wider 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field  # `field` is tesla in Protocol
 
 import numpy as np
+
+from mrclass.phantom import timings
+from mrclass.phantom.timings import uniform
 
 PLANES = ("axial", "sagittal", "coronal")
 REALISM = (1, 2)  # docs/realism.md
@@ -58,115 +60,12 @@ class Protocol:
     realism: int = 1
 
 
-Draw = Callable[[np.random.Generator, float], dict[str, object]]
-
-
-def _u(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(rng.uniform(low, high))
-
-
-def _fat_sat(rng: np.random.Generator, chance: float) -> float:
-    return _u(rng, 0.05, 0.4) if rng.random() < chance else 1.0
-
-
-def _t1_se(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(tr=_u(rng, 350, 850), te=_u(rng, 7, 22), flip=_u(rng, 65, 90), fat=_fat_sat(rng, 0.25))
-
-
-def _t1_mprage(rng: np.random.Generator, f: float) -> dict[str, object]:
-    ti = _u(rng, 650, 1100)
-    return dict(
-        tr=_u(rng, max(1500, ti + 700), 2600),
-        te=_u(rng, 2, 5),
-        ti=ti,
-        flip=_u(rng, 7, 15),
-        fat=_u(rng, 0.35, 1),
-    )
-
-
-def _t1_gre(rng: np.random.Generator, f: float) -> dict[str, object]:
-    if rng.random() < 0.5:  # 2-D FLASH with a longer TR
-        return dict(tr=_u(rng, 150, 320), te=_u(rng, 2.5, 6), flip=_u(rng, 60, 85), fat=_fat_sat(rng, 0.2))
-    return dict(tr=_u(rng, 6, 26), te=_u(rng, 2, 6), flip=_u(rng, 12, 32), fat=_u(rng, 0.3, 1))
-
-
-def _t1_flair(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(tr=_u(rng, 1700, 2500), te=_u(rng, 8, 24), ti=_u(rng, 700, 900), flip=90.0)
-
-
-def _t2(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(
-        tr=_u(rng, 2500, 7500), te=_u(rng, 75, 130), flip=_u(rng, 120, 180), fat=1.5 * _fat_sat(rng, 0.3)
-    )
-
-
-def _t2_3d(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(tr=_u(rng, 2000, 3500), te=_u(rng, 90, 240), flip=120.0, fat=_fat_sat(rng, 0.3))
-
-
-def _flair(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(
-        tr=_u(rng, 5000, 11000),
-        te=_u(rng, 75, 145),
-        ti=-1.0,
-        flip=150.0,
-        fat=_fat_sat(rng, 0.6),
-        options={"null": _u(rng, 0.93, 1.06)},
-    )
-
-
-def _diffusion(rng: np.random.Generator, f: float) -> dict[str, object]:
-    b = float(rng.choice([500, 700, 800, 1000, 1000, 1000, 1500, 2000, 3000]))
-    return dict(
-        tr=_u(rng, 3000, 9000), te=_u(rng, 60, 110), flip=90.0, b_values=(0.0, b), fat=_u(rng, 0.02, 0.25)
-    )
-
-
-def _swi(rng: np.random.Generator, f: float) -> dict[str, object]:
-    te = _u(rng, 26, 42) if f < 2 else _u(rng, 14, 28)
-    return dict(tr=_u(rng, 27, 60), te=te, flip=_u(rng, 8, 20), fat=_u(rng, 0.4, 1))
-
-
-def _t2star(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(tr=_u(rng, 450, 1000), te=_u(rng, 14, 30), flip=_u(rng, 15, 30), fat=_u(rng, 0.5, 1))
-
-
-def _pd(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(tr=_u(rng, 2000, 5000), te=_u(rng, 8, 32), flip=150.0, fat=1.3 * _fat_sat(rng, 0.3))
-
-
-def _tof(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(tr=_u(rng, 20, 35), te=_u(rng, 2.5, 7), flip=_u(rng, 15, 30), fat=_u(rng, 0.3, 0.9))
-
-
-def _epi(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(tr=_u(rng, 1000, 3500), te=_u(rng, 20, 50), flip=_u(rng, 55, 90), fat=_u(rng, 0.02, 0.3))
-
-
-def _m0(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(tr=_u(rng, 4000, 9000), te=_u(rng, 8, 30), flip=90.0, fat=_u(rng, 0.05, 0.5))
-
-
-def _localizer(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(tr=_u(rng, 4, 10), te=_u(rng, 1.5, 5), flip=_u(rng, 25, 60))
-
-
-def _fieldmap(rng: np.random.Generator, f: float) -> dict[str, object]:
-    return dict(tr=_u(rng, 400, 700), te=_u(rng, 4, 8), flip=_u(rng, 50, 65))
-
-
-def _quality(rng: np.random.Generator, f: float) -> dict[str, object]:
-    if rng.random() < 0.6:  # T1-weighted and PD/T2-weighted spin echo, as quality assurance asks for
-        return dict(tr=500.0, te=_u(rng, 10, 20), flip=90.0)
-    return dict(tr=_u(rng, 2000, 3500), te=_u(rng, 20, 100), flip=90.0)
-
-
 @dataclass(frozen=True)
 class Kind:
     """A row of the protocol table: how often each geometry occurs and which timings are drawn."""
 
     label: str
-    draw: Draw
+    draw: timings.Draw
     geometry: str  # stack | volume | epi | thin | localizer | spine | any (stack or volume)
     snr: tuple[float, float] = (20.0, 90.0)
     planes: tuple[float, float, float] = (0.6, 0.22, 0.18)
@@ -174,42 +73,42 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "t1w_se": Kind("t1w", _t1_se, "stack"),
-    "t1w_mprage": Kind("t1w", _t1_mprage, "volume", planes=(0.35, 0.5, 0.15)),
-    "t1w_gre": Kind("t1w", _t1_gre, "any"),
-    "t1w_flair": Kind("t1w", _t1_flair, "stack"),
-    "t1ce_se": Kind("t1ce", _t1_se, "stack", contrast_agent=1.0),
-    "t1ce_mprage": Kind("t1ce", _t1_mprage, "volume", planes=(0.5, 0.35, 0.15), contrast_agent=1.0),
-    "t1ce_gre": Kind("t1ce", _t1_gre, "any", contrast_agent=1.0),
-    "t2w": Kind("t2w", _t2, "stack"),
-    "t2w_3d": Kind("t2w", _t2_3d, "volume", planes=(0.4, 0.45, 0.15)),
-    "flair": Kind("flair", _flair, "stack", contrast_agent=0.1),
-    "flair_3d": Kind("flair", _flair, "volume", (15.0, 60.0), (0.4, 0.45, 0.15), 0.1),
-    "adc": Kind("adc", _diffusion, "epi", (14.0, 60.0), (0.9, 0.05, 0.05), 0.1),
-    "swi": Kind("swi", _swi, "thin", (12.0, 45.0), (0.97, 0.01, 0.02), 0.1),
-    "dwi": Kind("other", _diffusion, "epi", (10.0, 60.0), (0.9, 0.05, 0.05), 0.1),
-    "t2star": Kind("other", _t2star, "stack", planes=(0.85, 0.05, 0.1)),
-    "pd": Kind("other", _pd, "any"),
-    "tof": Kind("other", _tof, "thin", (10.0, 40.0), (0.95, 0.02, 0.03)),
-    "mip": Kind("other", _tof, "thin", (10.0, 40.0), (0.5, 0.2, 0.3)),
-    "minip": Kind("other", _swi, "thin", (12.0, 45.0), (0.97, 0.01, 0.02)),
-    "phase": Kind("other", _swi, "thin", (8.0, 45.0), (0.9, 0.05, 0.05)),
-    "epi": Kind("other", _epi, "epi", (15.0, 90.0), (0.85, 0.1, 0.05)),
-    "m0": Kind("other", _m0, "epi", (15.0, 90.0), (0.85, 0.1, 0.05)),
-    "perfusion": Kind("other", _m0, "epi", (3.0, 15.0), (0.9, 0.05, 0.05)),
-    "fa": Kind("other", _diffusion, "epi", (10.0, 40.0), (0.9, 0.05, 0.05)),
-    "fieldmap": Kind("other", _fieldmap, "epi", (10.0, 60.0), (0.85, 0.1, 0.05)),
-    "localizer": Kind("other", _localizer, "localizer", (8.0, 30.0), (0.34, 0.33, 0.33)),
-    "spine": Kind("other", _t2, "spine", (15.0, 60.0), (0.15, 0.75, 0.1)),
-    "noise": Kind("other", _m0, "any", (0.01, 0.5)),
+    "t1w_se": Kind("t1w", timings.t1_se, "stack"),
+    "t1w_mprage": Kind("t1w", timings.t1_mprage, "volume", planes=(0.35, 0.5, 0.15)),
+    "t1w_gre": Kind("t1w", timings.t1_gre, "any"),
+    "t1w_flair": Kind("t1w", timings.t1_flair, "stack"),
+    "t1ce_se": Kind("t1ce", timings.t1_se, "stack", contrast_agent=1.0),
+    "t1ce_mprage": Kind("t1ce", timings.t1_mprage, "volume", planes=(0.5, 0.35, 0.15), contrast_agent=1.0),
+    "t1ce_gre": Kind("t1ce", timings.t1_gre, "any", contrast_agent=1.0),
+    "t2w": Kind("t2w", timings.t2, "stack"),
+    "t2w_3d": Kind("t2w", timings.t2_3d, "volume", planes=(0.4, 0.45, 0.15)),
+    "flair": Kind("flair", timings.flair, "stack", contrast_agent=0.1),
+    "flair_3d": Kind("flair", timings.flair, "volume", (15.0, 60.0), (0.4, 0.45, 0.15), 0.1),
+    "adc": Kind("adc", timings.diffusion, "epi", (14.0, 60.0), (0.9, 0.05, 0.05), 0.1),
+    "swi": Kind("swi", timings.swi, "thin", (12.0, 45.0), (0.97, 0.01, 0.02), 0.1),
+    "dwi": Kind("other", timings.diffusion, "epi", (10.0, 60.0), (0.9, 0.05, 0.05), 0.1),
+    "t2star": Kind("other", timings.t2star, "stack", planes=(0.85, 0.05, 0.1)),
+    "pd": Kind("other", timings.pd, "any"),
+    "tof": Kind("other", timings.tof, "thin", (10.0, 40.0), (0.95, 0.02, 0.03)),
+    "mip": Kind("other", timings.tof, "thin", (10.0, 40.0), (0.5, 0.2, 0.3)),
+    "minip": Kind("other", timings.swi, "thin", (12.0, 45.0), (0.97, 0.01, 0.02)),
+    "phase": Kind("other", timings.swi, "thin", (8.0, 45.0), (0.9, 0.05, 0.05)),
+    "epi": Kind("other", timings.epi, "epi", (15.0, 90.0), (0.85, 0.1, 0.05)),
+    "m0": Kind("other", timings.m0, "epi", (15.0, 90.0), (0.85, 0.1, 0.05)),
+    "perfusion": Kind("other", timings.m0, "epi", (3.0, 15.0), (0.9, 0.05, 0.05)),
+    "fa": Kind("other", timings.diffusion, "epi", (10.0, 40.0), (0.9, 0.05, 0.05)),
+    "fieldmap": Kind("other", timings.fieldmap, "epi", (10.0, 60.0), (0.85, 0.1, 0.05)),
+    "localizer": Kind("other", timings.localizer, "localizer", (8.0, 30.0), (0.34, 0.33, 0.33)),
+    "spine": Kind("other", timings.t2, "spine", (15.0, 60.0), (0.15, 0.75, 0.1)),
+    "noise": Kind("other", timings.m0, "any", (0.01, 0.5)),
 }
 
 # added later: drawn when they are named, so that what was made of all KINDS stays as it is; always realism 2
 MORE_KINDS: dict[str, Kind] = {
-    "trace": Kind("other", _diffusion, "epi", (8.0, 40.0), (0.9, 0.05, 0.05)),
-    "colour_fa": Kind("other", _diffusion, "epi", (10.0, 40.0), (0.9, 0.05, 0.05)),
-    "mip_full": Kind("other", _tof, "thin", (10.0, 40.0), (0.4, 0.3, 0.3)),
-    "quality": Kind("other", _quality, "any", (20.0, 90.0)),
+    "trace": Kind("other", timings.diffusion, "epi", (8.0, 40.0), (0.9, 0.05, 0.05)),
+    "colour_fa": Kind("other", timings.diffusion, "epi", (10.0, 40.0), (0.9, 0.05, 0.05)),
+    "mip_full": Kind("other", timings.tof, "thin", (10.0, 40.0), (0.4, 0.3, 0.3)),
+    "quality": Kind("other", timings.quality, "any", (20.0, 90.0)),
 }
 ALL_KINDS: dict[str, Kind] = {**KINDS, **MORE_KINDS}
 
@@ -219,25 +118,37 @@ def _geometry(style: str, rng: np.random.Generator) -> dict[str, float]:
     if style == "any":
         style = str(rng.choice(["stack", "volume"]))
     if style == "volume":
-        iso = _u(rng, 0.8, 1.3)
-        return dict(spacing=iso, thickness=iso * _u(rng, 0.9, 1.4), gap=0.0, acquired=iso * _u(rng, 1, 1.2))
+        iso = uniform(rng, 0.8, 1.3)
+        return dict(
+            spacing=iso, thickness=iso * uniform(rng, 0.9, 1.4), gap=0.0, acquired=iso * uniform(rng, 1, 1.2)
+        )
     if style == "thin":
-        spacing = _u(rng, 0.4, 1.0)
-        return dict(spacing=spacing, thickness=_u(rng, 0.8, 2.6), gap=0.0, acquired=spacing * _u(rng, 1, 1.6))
+        spacing = uniform(rng, 0.4, 1.0)
+        return dict(
+            spacing=spacing,
+            thickness=uniform(rng, 0.8, 2.6),
+            gap=0.0,
+            acquired=spacing * uniform(rng, 1, 1.6),
+        )
     if style == "epi":
-        acquired = _u(rng, 1.6, 3.8)
+        acquired = uniform(rng, 1.6, 3.8)
         spacing = acquired / float(rng.choice([1, 1, 2]))
-        return dict(spacing=spacing, thickness=_u(rng, 2, 5.5), gap=_u(rng, 0, 1.2), acquired=acquired)
+        return dict(
+            spacing=spacing, thickness=uniform(rng, 2, 5.5), gap=uniform(rng, 0, 1.2), acquired=acquired
+        )
     if style == "localizer":
         return dict(
-            spacing=_u(rng, 0.7, 1.1),
-            thickness=_u(rng, 5, 10),
-            gap=_u(rng, 0, 10),
-            acquired=_u(rng, 1.2, 2.4),
+            spacing=uniform(rng, 0.7, 1.1),
+            thickness=uniform(rng, 5, 10),
+            gap=uniform(rng, 0, 10),
+            acquired=uniform(rng, 1.2, 2.4),
         )
-    spacing = _u(rng, 0.4, 1.0)
+    spacing = uniform(rng, 0.4, 1.0)
     return dict(
-        spacing=spacing, thickness=_u(rng, 2.5, 6), gap=_u(rng, 0, 1.6), acquired=spacing * _u(rng, 1, 1.5)
+        spacing=spacing,
+        thickness=uniform(rng, 2.5, 6),
+        gap=uniform(rng, 0, 1.6),
+        acquired=spacing * uniform(rng, 1, 1.5),
     )
 
 
@@ -288,16 +199,16 @@ def realistic(p: Protocol, rng: np.random.Generator) -> Protocol:
     options = dict(p.options)
     if p.kind in ("swi", "minip", "phase"):
         # low flip angles make CSF bright, high ones dark
-        changes["flip"] = _u(rng, 5.0, 20.0)
-        changes["tr"] = max(_u(rng, 27, 60), p.te + _u(rng, 7, 14))
+        changes["flip"] = uniform(rng, 5.0, 20.0)
+        changes["tr"] = max(uniform(rng, 27, 60), p.te + uniform(rng, 7, 14))
     elif p.te >= p.tr:
-        changes["tr"] = p.te + _u(rng, 1.5, 3.0)
+        changes["tr"] = p.te + uniform(rng, 1.5, 3.0)
     if p.kind in ("t1w_se", "t1ce_se"):  # turbo factors and magnetisation transfer take the contrast away
-        options["flat"] = _u(rng, 0.25, 1.0)
+        options["flat"] = uniform(rng, 0.25, 1.0)
     if p.kind in ("adc", "dwi", "trace", "fa", "colour_fa"):
         low, high = (14.0, 60.0) if p.kind in ("fa", "colour_fa") else (5.0, 35.0)
         changes["snr"] = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-        changes["fat"] = _u(rng, 0.0, 0.12)
+        changes["fat"] = uniform(rng, 0.0, 0.12)
     if KINDS.get(p.kind, KINDS["noise"]).geometry in ("stack", "thin", "volume") and rng.random() < 0.06:
-        options["fov"] = _u(rng, 100.0, 180.0)  # mm; inner ear, orbits, pituitary
+        options["fov"] = uniform(rng, 100.0, 180.0)  # mm; inner ear, orbits, pituitary
     return replace(p, options=options, **changes)  # type: ignore[arg-type]
