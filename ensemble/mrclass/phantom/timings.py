@@ -1,7 +1,7 @@
 """Timings, flip angles and fat suppression of each technique, drawn at random; reads and writes nothing.
 
 Each function of a technique takes the source of the draw and the field in tesla and gives values of
-`protocols.Protocol`: ms, degrees, s/mm2. Source: ranges of routine protocols at 1.5 and 3 T, as in `protocols`.
+`protocols.Protocol`: ms, degrees, s/mm2. Source: routine protocols at 1.5 and 3 T, as in `protocols`.
 """
 
 from __future__ import annotations
