@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,21 @@ def test_files_of_one_series_cannot_have_two_labels(folder: Path) -> None:
     two_in_one_folder(folder)
     with pytest.raises(UsageError, match="loose/IM1 is T1w in the truth and loose/IM3 is T2w, but they are"):
         truth.evaluate(folder / "out", known(folder, "loose/IM1,T1w,,", "loose/IM3,T2w,,"), "real")
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("north/a.nii", "north/a.nii"), ("north/a.nii", "south/../north/a.nii"), ("b.nii", "./b.nii")],
+)
+def test_one_file_cannot_have_two_labels(folder: Path, first: str, second: str) -> None:
+    words = f"{first} is T1w in the truth and {second} is T2w, but both lines are about one file"
+    with pytest.raises(UsageError, match=re.escape(words)):
+        truth.evaluate(folder / "out", known(folder, f"{first},T1w,,", f"{second},T2w,,"), "real")
+
+
+def test_a_line_given_twice_is_one_case_and_not_missing(folder: Path) -> None:
+    figures = truth.evaluate(folder / "out", known(folder, *["north/a.nii,T1w,,"] * 2), "real")
+    assert (figures["n"], figures["missing"]) == (1, [])
 
 
 def test_the_root_can_be_named(folder: Path) -> None:

@@ -1,8 +1,9 @@
-"""`mrclass datalist`: what is gathered, left out, split and refused, from catalogues and class folders."""
+"""`mrclass datalist`: what is left out, split and refused."""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,10 +11,9 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from mrclass import cli, datalist, gather, trainlist
+from mrclass import cli, datalist, trainlist
 from mrclass.errors import UsageError
 from mrclass.gather import Volume
-from mrclass.truth import Truth
 
 Make = Callable[..., Path]
 
@@ -49,54 +49,6 @@ def placed(listed: trainlist.Listed, key: str = "patient") -> dict[str, set[str]
     return {name: {getattr(v, key) for v in some} for name, some in listed.sections.items()}
 
 
-# ---- gathering
-
-
-def test_a_catalogue_gives_label_patient_and_source(make: Make, tmp_path: Path) -> None:
-    make("a.nii.gz", 1)
-    (tmp_path / "c.csv").write_text("file,label,patient,source\na.nii.gz,T2w,p1,hospital\n")
-    (found,), left = gather.catalogue(Truth(tmp_path / "c.csv"))
-    assert (found.label, found.patient, found.source, found.guessed) == ("t2w", "p1", "hospital", "")
-    assert left == []
-
-
-def test_a_file_of_the_catalogue_that_is_not_there_is_left_out_by_name(make: Make, tmp_path: Path) -> None:
-    make("a.nii.gz", 1)
-    (tmp_path / "c.csv").write_text("file,label,patient\na.nii.gz,T2w,p1\ngone.nii.gz,T1w,p2\n")
-    volumes, (gone,) = gather.catalogue(Truth(tmp_path / "c.csv"))
-    assert len(volumes) == 1
-    assert (gone.image, gone.reason) == ("gone.nii.gz", "the file is not there")
-
-
-def test_a_section_column_fixes_sections_and_leaves_the_test_set_out(make: Make, tmp_path: Path) -> None:
-    for n, name in enumerate("abc"):
-        make(f"{name}.nii.gz", n)
-    (tmp_path / "c.csv").write_text(
-        "file,label,patient,role\na.nii.gz,T2w,p1,train\nb.nii.gz,T2w,p2,validation\nc.nii.gz,T2w,p3,test\n"
-    )
-    volumes, (third,) = gather.catalogue(Truth(tmp_path / "c.csv"), section_column="role")
-    assert [v.section for v in volumes] == ["training", "validation"]
-    assert third.reason == "its role is test: neither training nor validation"
-
-
-def test_the_folder_below_a_labels_is_the_patient(make: Make, tmp_path: Path) -> None:
-    make("sorted/T1w/P-1/study-2/x_0.nii.gz", 1)
-    make("sorted/FLAIR/alone.nii.gz", 2)
-    make("sorted/aside/other/y.nii.gz", 3)
-    volumes, (aside,) = gather.folders(tmp_path / "sorted")
-    assert [(v.label, v.patient, bool(v.guessed)) for v in volumes] == [
-        ("flair", str(tmp_path / "sorted/FLAIR/alone.nii.gz"), True),
-        ("t1w", "P-1", False),
-    ]
-    assert aside.reason == "aside is not a label"
-
-
-def test_a_folder_without_folders_of_labels_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "x").mkdir()
-    with pytest.raises(UsageError, match="holds no folder called T1w"):
-        gather.folders(tmp_path)
-
-
 # ---- looking
 
 
@@ -122,6 +74,35 @@ def test_a_file_that_is_no_image_is_left_out_and_ends_nothing(make: Make, tmp_pa
     (tmp_path / "broken.nii.gz").write_bytes(b"no image")
     listed = trainlist.make([*eight(make), volume(tmp_path / "broken.nii.gz", "t1w", "b")])
     assert [one.reason.partition(":")[0] for one in listed.left] == ["cannot be looked at"]
+
+
+def test_a_header_that_claims_more_voxels_than_fit_is_left_out_unread(make: Make, tmp_path: Path) -> None:
+    header = nibabel.Nifti1Header()
+    header.set_data_shape((2000, 2000, 2000))
+    header["magic"], header["vox_offset"] = b"n+1", 352
+    path = tmp_path / "swollen.nii.gz"
+    path.write_bytes(gzip.compress(header.binaryblock + bytes(4)))
+    listed = trainlist.make([*eight(make), volume(path, "t1w", "b")])
+    assert [one.reason for one in listed.left] == [
+        "cannot be looked at: swollen.nii.gz claims 2000 x 2000 x 2000 voxels, more than is looked at."
+    ]
+
+
+def test_a_volume_that_does_not_fit_into_memory_is_left_out(
+    make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    volumes = eight(make)
+    look = trainlist.look
+
+    def tight(image: Path) -> tuple[str, tuple[int, int]]:
+        if image == volumes[0].image:
+            raise MemoryError
+        return look(image)
+
+    monkeypatch.setattr(trainlist, "look", tight)
+    assert [one.reason for one in trainlist.make(volumes).left] == [
+        "cannot be looked at: it does not fit into memory"
+    ]
 
 
 # ---- copies
@@ -186,6 +167,35 @@ def test_by_source_no_source_and_no_patient_is_in_both_sections(make: Make) -> N
     assert any({"s0", "s1"} <= some for some in sources.values())
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_by_source_the_share_is_one_of_volumes(make: Make, seed: int) -> None:
+    # a fifth of 10 volumes is 2: the middle source has them, the small one is as near as both; not the large one
+    sizes = {"large": 7, "middle": 2, "small": 1}
+    volumes = [
+        volume(make(f"{name}{n}.nii.gz", 10 * i + n), "flair", f"{name}{n}", name)
+        for i, (name, size) in enumerate(sizes.items())
+        for n in range(size)
+    ]
+    parts = trainlist.make(volumes, by="source", fraction=0.2, seed=seed).sections
+    assert {v.source for v in parts["validation"]} in [{"middle"}, {"small"}]
+    assert {v.source for v in parts["training"]} >= {"large"}
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_by_source_a_label_of_two_sources_stands_in_both_sections(make: Make, seed: int) -> None:
+    # half of FLAIR is far from a fifth, and still one of its two sources goes
+    volumes = [volume(make(f"{n}.nii.gz", n), "flair", f"p{n}", f"s{n % 2}") for n in range(4)]
+    parts = placed(trainlist.make(volumes, by="source", fraction=0.2, seed=seed), "source")
+    assert len(parts["training"]) == len(parts["validation"]) == 1
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_by_source_the_only_source_of_a_label_stays_in_training(make: Make, seed: int) -> None:
+    volumes = [*eight(make), volume(make("adc.nii.gz", 60), "adc", "q", "s1")]
+    validation = trainlist.make(volumes, by="source", fraction=0.25, seed=seed).sections["validation"]
+    assert {(v.label, v.source) for v in validation} < {("t1w", "s0"), ("t1w", "s2"), ("t1w", "s3")}
+
+
 def test_one_source_cannot_be_split_by_source(make: Make) -> None:
     volumes = [volume(make(f"{n}.nii.gz", n), "t1w", f"p{n}") for n in range(4)]
     with pytest.raises(UsageError, match="belong to one source.*--by patient"):
@@ -231,6 +241,12 @@ def test_labels_with_few_patients_and_labels_that_are_missing_are_told(make: Mak
     assert "FLAIR comes from 1 patient, which cannot be in both sections." in told
     assert "No volume of T1ce, T2w, ADC, SWI, other." in told
     assert not any(sentence.startswith("T1w") for sentence in told)
+
+
+def test_one_volume_without_a_patient_is_told_in_the_singular(make: Make) -> None:
+    alone = [Volume(make(f"x{n}.nii.gz", 80 + n), "t1w", f"x{n}", "here", guessed=True) for n in (0, 1)]
+    assert "1 volume without a patient" in trainlist.make([*eight(make), alone[0]]).warnings[0]
+    assert "2 volumes without a patient" in trainlist.make([*eight(make), *alone]).warnings[0]
 
 
 # ---- the command
@@ -282,10 +298,11 @@ def test_an_unsplit_list_is_a_plain_one(make: Make, tmp_path: Path) -> None:
         (["--folders", ".", "--unsplit", "--section-column", "role"], "choose one"),
         (["--run", "OUT", "review.csv"], "--run goes with --volumes"),
         (["--folders", "nowhere"], "nowhere is no folder"),
+        (["--folders", ".", "-o", "."], "mrclass: . is a folder; wanted a file to write."),
     ],
 )
 def test_what_is_off_is_said_in_one_sentence(
     arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert cli.main(["datalist", *arguments, "-o", str(tmp_path / "x.json")]) == 2
+    assert cli.main(["datalist", "-o", str(tmp_path / "x.json"), *arguments]) == 2
     assert words in capsys.readouterr().err

@@ -162,9 +162,9 @@ def _sort(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from mrclass import evaluate, truth
+    from mrclass import evaluate, truth, truth_options
 
-    known = truth.given(options.truth, options)
+    known = truth_options.given(options.truth, options)
     compared = truth.compare(options.run_folder, known, options.command_line)
     figures = truth.figures_of(compared, options.data)
     print(evaluate.table(figures))

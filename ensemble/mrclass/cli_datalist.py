@@ -6,6 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from mrclass.datalist import PATIENT, SHARE, SMALLEST
 from mrclass.errors import UsageError
 
 EPILOG = (
@@ -13,7 +14,9 @@ EPILOG = (
     "  mrclass datalist --folders SORTED -o datalist.json\n"
     "  mrclass datalist --catalogue catalog.csv --where role=train --by source -o datalist.json\n\n"
     "The three may be mixed and repeated. Copies, unreadable and very small volumes are left out, with\n"
-    "the reason in a CSV beside the list."
+    "the reason in a CSV beside the list.\n\n"
+    "--root, --where, --map and the names of columns hold for every CSV of the command, of catalogues\n"
+    "and of runs alike; a CSV that lacks a column of --where is refused."
 )
 
 
@@ -49,11 +52,11 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="JSON", help="the list")
     parser.add_argument(
         "--by",
-        choices=("patient", "source"),
-        default="patient",
-        help="what must not stand in both sections (default: patient)",
+        choices=(PATIENT, "source"),
+        default=PATIENT,
+        help=f"what must not stand in both sections (default: {PATIENT})",
     )
-    parser.add_argument("--share", type=float, default=0.2, help="share for validation (default: 0.2)")
+    parser.add_argument("--share", type=float, default=SHARE, help=f"share for validation (default: {SHARE})")
     parser.add_argument("--seed", type=int, default=0, help="of the split (default: 0)")
     parser.add_argument("--unsplit", action="store_true", help="one list; each training splits it by patient")
     parser.add_argument(
@@ -65,25 +68,27 @@ def add_to(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--min-pixels",
         type=int,
-        default=20,
+        default=SMALLEST,
         metavar="N",
-        help="leave out what is smaller, in 2-mm pixels of its largest slice (default: 20; 0: nothing)",
+        help="leave out what is smaller, in 2-mm pixels of its largest slice "
+        f"(default: {SMALLEST}; 0: nothing)",
     )
     parser.add_argument("--relative-to", type=Path, metavar="DIR", help="write names relative to this folder")
     parser.add_argument(
-        "--patient-column", default="patient", metavar="NAME", help="column of the patient, if any"
+        "--patient-column", default=PATIENT, metavar="NAME", help="column of the patient, if any"
     )
 
 
 def run(options: argparse.Namespace) -> int:
     """Make the list that was asked for: its name to stdout, what is in it to stderr."""
-    from mrclass import gather, trainlist, truth
+    from mrclass import gather, trainlist, truth_options
     from mrclass.progress import bar
 
     if not (options.catalogue or options.folders or options.run):
         raise UsageError("Nothing to make a list of: name --catalogue CSV, --folders DIR or --run OUT CSV.")
     if options.unsplit and options.section_column:
         raise UsageError("--unsplit writes one list, --section-column two sections; choose one.")
+    trainlist.left_out_of(options.output)  # refused now, before anything is converted
     names = [Path(out).resolve().name for out, _ in options.run]
     if names and (options.volumes is None or len(set(names)) < len(names)):
         raise UsageError(
@@ -91,13 +96,13 @@ def run(options: argparse.Namespace) -> int:
             + (f"; {len(names)} runs are called {', '.join(names)}." if options.volumes else ".")
         )
     found = [
-        gather.catalogue(truth.given(path, options), options.patient_column, options.section_column)
+        gather.catalogue(truth_options.given(path, options), options.patient_column, options.section_column)
         for path in options.catalogue
     ]
     found += [gather.folders(path) for path in options.folders]
     for out, path in options.run:
         with bar("volumes") as progress:
-            known = truth.given(Path(path), options)
+            known = truth_options.given(Path(path), options)
             dest = options.volumes / Path(out).resolve().name
             found.append(gather.reviewed(Path(out), known, dest, options.timeout, progress))
     volumes, left = gather.gathered(found)

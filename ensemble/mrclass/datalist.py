@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     import torch
 
 SECTIONS = ("training", "validation")
+SHARE = 0.2  # for validation (paper, section 2.4)
+PATIENT = "patient"  # key of an entry, and column of a catalogue
+SMALLEST = 20  # pixels of 2 mm: 40 mm; a smaller picture of a head shows no head
 Item = dict[str, Any]
 
 
@@ -52,7 +55,7 @@ def load(
     dataset_dir: str = ".",
     positives: Sequence[str] = (),
     negatives: Sequence[str] = (),
-    fraction: float = 0.2,
+    fraction: float = SHARE,
     seed: int = 0,
 ) -> dict[str, list[Item]]:
     """Training and validation volumes of one bundle.
@@ -191,7 +194,7 @@ def _existing(name: str, dataset_dir: str) -> Path:
     )
 
 
-def split_by_patient(items: Sequence[Item], fraction: float = 0.2, seed: int = 0) -> dict[str, list[Item]]:
+def split_by_patient(items: Sequence[Item], fraction: float = SHARE, seed: int = 0) -> dict[str, list[Item]]:
     """Splits volumes so that no patient is in both parts and each label keeps about the same share.
 
     A patient with several labels counts for the rarest of them; of each label with two patients or more, at

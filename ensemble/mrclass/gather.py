@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from mrclass import labels
+from mrclass._sort_plan import ASIDE
+from mrclass.datalist import PATIENT
 from mrclass.errors import UsageError
 from mrclass.truth import Truth
 
@@ -21,7 +23,6 @@ SECTION_NAMES = {
     **dict.fromkeys(("training", "train"), "training"),
     **dict.fromkeys(("validation", "val", "valid"), "validation"),
 }
-NO_PATIENT = "no patient named: each file counts as one"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Volume:
         patient: whoever it shows; volumes of one patient have the same text, across catalogues too.
         source: where it comes from: hospital, scanner, data set.
         section: training or validation where a catalogue fixes it, else "".
-        guessed: what had to be assumed of it, or "".
+        guessed: whether no patient was named, so that the file counts as one.
         family: set when volumes are split: all that must stay on one side has the same text.
         content: sha256 of its voxels, once they were looked at.
     """
@@ -44,7 +45,7 @@ class Volume:
     patient: str
     source: str
     section: str = ""
-    guessed: str = ""
+    guessed: bool = False
     family: str = ""
     content: str = ""
 
@@ -61,7 +62,7 @@ class Left:
 Found = tuple[list[Volume], list[Left]]
 
 
-def catalogue(truth: Truth, patient_column: str = "patient", section_column: str = "") -> Found:
+def catalogue(truth: Truth, patient_column: str = PATIENT, section_column: str = "") -> Found:
     """Volumes of a catalogue CSV: columns file and label; patient and source where it has them.
 
     Args:
@@ -76,12 +77,10 @@ def catalogue(truth: Truth, patient_column: str = "patient", section_column: str
 
     home = truth.root or truth.path.parent
     volumes, left = [], []
-    for line, key in truths.lines(truth):
+    for line, key in truths.lines(truth, [section_column] if section_column else []):
         name = line[truth.file_column]
         section = ""
         if section_column:
-            if section_column not in line:
-                raise UsageError(f"{truth.path} has no column {section_column!r}; it has: {', '.join(line)}")
             section = SECTION_NAMES.get((line[section_column] or "").strip().lower(), "")
             if not section:
                 said = line[section_column] or "nothing"
@@ -95,9 +94,7 @@ def catalogue(truth: Truth, patient_column: str = "patient", section_column: str
         if not path.is_file():
             left.append(Left(name, key, "the file is not there"))
             continue
-        volumes.append(
-            Volume(path, key, patient or str(path), source, section, "" if patient else NO_PATIENT)
-        )
+        volumes.append(Volume(path, key, patient or str(path), source, section, guessed=not patient))
     return volumes, left
 
 
@@ -105,34 +102,50 @@ def folders(root: Path) -> Found:
     """Volumes of class folders: LABEL/.../*.nii.gz, as `mrclass sort --nifti` lays them and a person mends.
 
     The folder below the label's is the patient; a file straight in the label's folder is a patient of its
-    own. What lies in folders that no label is called after is left out.
+    own. A sort puts *other* into aside/other: that is a folder of a label too. What lies in folders that no
+    label is called after, such as aside/conflict, is left out.
 
     Raises:
         UsageError: it is no folder, or holds no folder of a label.
     """
     if not root.is_dir():
         raise UsageError(f"{root} is no folder; wanted one with a folder per label: T1w/, T2w/ ...")
-    volumes, left = [], []
+    volumes = []
+    loose = sorted(
+        path for folder in (root, root / ASIDE) for path in folder.glob("*.nii*") if _is_nifti(path)
+    )
+    left = [Left(str(path), "", "it lies in no folder of a label") for path in loose]
     named = 0
-    for folder in sorted(path for path in root.iterdir() if path.is_dir() and path.name[0] != "."):
+    for folder in [*_folders_in(root), *_folders_in(root / ASIDE)]:
         files = sorted(path for path in folder.rglob("*.nii*") if _is_nifti(path))
         try:
             key = labels.parse(folder.name)
         except ValueError:
-            left += [Left(str(path), "", f"{folder.name} is not a label") for path in files]
+            name = folder.relative_to(root).as_posix()
+            left += [Left(str(path), "", f"{name} is not a label") for path in files]
             continue
         named += 1
         for path in files:
             parts = path.relative_to(folder).parts
-            patient, guessed = (parts[0], "") if len(parts) > 1 else (str(path), NO_PATIENT)
-            volumes.append(Volume(path, key, patient, root.resolve().name, guessed=guessed))
+            alone = len(parts) == 1
+            patient = str(path) if alone else parts[0]
+            volumes.append(Volume(path, key, patient, root.resolve().name, guessed=alone))
     if not named:
         raise UsageError(f"{root} holds no folder called {', '.join(labels.DISPLAY.values())}.")
     return volumes, left
 
 
+def _folders_in(folder: Path) -> list[Path]:
+    """Folders straight in a folder, but hidden ones and `aside`, which only holds some."""
+    if not folder.is_dir():
+        return []
+    found = (path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return sorted(path for path in found if path.name != ASIDE)
+
+
 def _is_nifti(path: Path) -> bool:
-    return path.name.endswith((".nii", ".nii.gz")) and not path.name.startswith(".")
+    named = path.name.endswith((".nii", ".nii.gz")) and not path.name.startswith(".")
+    return named and path.is_file()
 
 
 def reviewed(
@@ -160,13 +173,13 @@ def reviewed(
     """
     from mrclass import sort
 
-    known = _known(out, truth)
+    known, left = _known(out, truth)
     done = sort.sort(
         out, dest, "volumes", "nifti", timeout_s=timeout_s, progress=progress,
         keep=lambda row: int(row["row_id"]) in known,
     )  # fmt: skip
     failed = {put.key: trouble for put, trouble in done.failed}
-    volumes, left = [], []
+    volumes = []
     for put in done.plan.puts:
         label, source = known[int(put.row["row_id"])]
         if put.key in failed:
@@ -180,34 +193,53 @@ def reviewed(
     return volumes, left
 
 
-def _known(out: Path, truth: Truth) -> dict[int, tuple[str, str]]:
-    """Row of the ledger -> label key and source of its line in the CSV."""
+def _known(out: Path, truth: Truth) -> tuple[dict[int, tuple[str, str]], list[Left]]:
+    """Row of the ledger -> label key and source of its line in the CSV; and lines about no row."""
     from mrclass import truth as truths
     from mrclass.ledger import FILE_NAME, Ledger
 
     # a row without a label, in a copy of results.csv, is one nobody named
     renamed = {"": truths.SKIP, **(truth.renamed or {})}
-    lines = truths.lines(replace(truth, file_column=_row_or_file(truth), renamed=renamed))
+    column = _row_or_file(truth)
+    lines = truths.lines(replace(truth, file_column=column, renamed=renamed))
     with Ledger(out / FILE_NAME, create=False) as book:
         rows, roots = book.rows(), book.roots()
-    source = truth.source_column
-    if "row_id" in lines[0][0]:
-        named = {line["row_id"]: (key, _source(line, source)) for line, key in lines}
+    if column == "row_id":
+        named = _by_row(lines, truth)
         known = {row["row_id"]: named[str(row["row_id"])] for row in rows if str(row["row_id"]) in named}
+        held = {str(number) for number in known}
+        missing = [(name, key) for name, (key, _) in named.items() if name not in held]
     else:
         # `join` tells of a case what the run said; the number of the row in place of its label leads back
         numbered = [{**row, "status": "done", "label": str(row["row_id"])} for row in rows]
-        triples = [(line[truth.file_column], key, line.get(source) or "") for line, key in lines]
-        cases, _, _ = truths.join(
+        triples = [(line[column], key, line.get(truth.source_column) or "") for line, key in lines]
+        cases, names, _ = truths.join(
             triples, numbered, roots, truth.root or truth.path.parent, truths.files_of(out)
         )
         known = {int(case.predicted): (case.truth, case.source) for case in cases}
+        keys = {name: key for name, key, _ in triples}
+        missing = [(name, keys[name]) for name in names]
     if not known:
         raise UsageError(
             f"None of the {len(lines)} lines of {truth.path} is about one of the {len(rows)} rows of {out}; "
             "see --root, --file-column and --where."
         )
-    return known
+    shown = "row_id " if column == "row_id" else ""
+    return known, [Left(f"{shown}{name}", key, "no row of the run") for name, key in missing]
+
+
+def _by_row(lines: Sequence[tuple[Mapping[str, Any], str]], truth: Truth) -> dict[str, tuple[str, str]]:
+    """row_id -> label key and source; raises UsageError where two lines give one row two labels."""
+    named: dict[str, tuple[str, str]] = {}
+    for line, key in lines:
+        name = str(line["row_id"]).strip()
+        first, _ = named.setdefault(name, (key, _source(line, truth.source_column)))
+        if first != key:
+            raise UsageError(
+                f"{truth.path}: row_id {name} is {labels.display(first)} in one line and "
+                f"{labels.display(key)} in another. Leave one of the two out."
+            )
+    return named
 
 
 def _row_or_file(truth: Truth) -> str:
@@ -237,8 +269,11 @@ def gathered(found: Sequence[Found]) -> Found:
 
 def told(left: Sequence[Left]) -> Iterator[str]:
     """What was left out by reason, commonest first, each with how many and the first of them."""
+    from mrclass.report.text import clean
+
     reasons: dict[str, list[Left]] = {}
     for one in left:
         reasons.setdefault(one.reason.partition(":")[0], []).append(one)
     for reason, some in sorted(reasons.items(), key=lambda pair: -len(pair[1])):
-        yield f"  {len(some)}: {reason} ({some[0].image}{', ...' if len(some) > 1 else ''})"
+        more = ", ..." if len(some) > 1 else ""
+        yield f"  {len(some)}: {clean(reason)} ({clean(some[0].image)}{more})"

@@ -8,21 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mrclass import __version__, datalist, labels
-from mrclass.errors import SeriesError, UsageError
+from mrclass.errors import SeriesError, UsageError, VolumeError
+from mrclass.families import followed, split_by_volumes, with_families
 from mrclass.gather import Left, Volume
+from mrclass.report.text import clean
 
-SMALLEST = 20  # pixels of 2 mm: 40 mm; a smaller picture of a head shows no head
 FEW = 5  # patients of a label below which its figures say little
-BY = ("patient", "source")
+BY = (datalist.PATIENT, "source")
 Sections = Mapping[str, Sequence[Volume]]
 
 
@@ -43,11 +45,11 @@ class Listed:
 
 def make(
     volumes: Sequence[Volume],
-    by: str = "patient",
-    fraction: float = 0.2,
+    by: str = datalist.PATIENT,
+    fraction: float = datalist.SHARE,
     seed: int = 0,
     split: bool = True,
-    smallest: int = SMALLEST,
+    smallest: int = datalist.SMALLEST,
     progress: Callable[[int, int], None] | None = None,
     before: Sequence[Left] = (),
 ) -> Listed:
@@ -56,7 +58,7 @@ def make(
     Args:
         volumes: of `gather`.
         by: what must not stand in both sections: patient, or source (then neither a patient).
-        fraction: share for validation, of the patients (sources) of each label.
+        fraction: share for validation, of the patients of each label; by source, of its volumes.
         seed: of the split.
         split: whether volumes without a section of their own are split; else all are training.
         smallest: pixels of the slab that the foreground of one slice must be high and wide; 0: any.
@@ -71,12 +73,12 @@ def make(
     if not 0 < fraction < 1:
         raise UsageError(f"The share for validation is {fraction:g}; wanted one between 0 and 1.")
     seen, left = _looked_at(volumes, smallest, progress)
-    kept, copies = _without_copies(_followed(_families(seen, by)))
+    kept, copies = _without_copies(followed(with_families(seen, by)))
     left = [*before, *left, *copies]
     if not kept:
         raise UsageError(
             f"No volume of {len(volumes) + len(before)} is left"
-            + (f"; of {left[0].image}: {left[0].reason}." if left else ".")
+            + (f"; of {clean(left[0].image)}: {clean(left[0].reason)}." if left else ".")
         )
     sections = _sections(kept, by, fraction, seed) if split else {"training": kept}
     return Listed(sections, left, _warnings(sections, by))
@@ -90,8 +92,9 @@ def _looked_at(
     for count, volume in enumerate(volumes, start=1):
         try:
             content, (height, width) = look(volume.image)
-        except (SeriesError, OSError) as error:
-            left.append(Left(str(volume.image), volume.label, f"cannot be looked at: {error}"))
+        except (SeriesError, OSError, MemoryError) as error:
+            why = "it does not fit into memory" if isinstance(error, MemoryError) else error
+            left.append(Left(str(volume.image), volume.label, f"cannot be looked at: {why}"))
         else:
             if min(height, width) < smallest:
                 reason = f"too small to judge: {height} x {width} pixels of foreground, wanted {smallest}"
@@ -111,16 +114,21 @@ def look(image: Path) -> tuple[str, tuple[int, int]]:
         pixels of the slab, that the foreground of its largest slice spans.
 
     Raises:
-        VolumeError: it cannot be read, or the networks cannot look at it.
+        SeriesError: it cannot be read, its header claims too many voxels, or the networks cannot look at it.
+        MemoryError: it does not fit.
     """
     import nibabel as nib
     import numpy as np
 
+    from mrclass.convert import MAX_VOXELS
     from mrclass.slab import foreground, slab
     from mrclass.volume import check_image
 
     check_image(image)
     loaded: Any = nib.load(image)
+    if math.prod(loaded.shape) > MAX_VOXELS:
+        size = " x ".join(str(count) for count in loaded.shape)
+        raise VolumeError(f"{image.name} claims {size} voxels, more than is looked at.")
     try:
         stored = np.ascontiguousarray(loaded.dataobj.get_unscaled())
         voxels = np.asarray(loaded.dataobj, dtype=np.float32)
@@ -133,32 +141,6 @@ def look(image: Path) -> tuple[str, tuple[int, int]]:
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         spans.append((int(np.ptp(rows)) + 1, int(np.ptp(columns)) + 1) if rows.size else (0, 0))
     return digest.hexdigest(), max(spans, key=min)
-
-
-def _families(volumes: Sequence[Volume], by: str) -> list[Volume]:
-    """Volumes with the name of the family each belongs to.
-
-    A family is what must not be torn apart: a patient; all patients who share an image (they are one person
-    under two names); by source also all patients of a source, and all sources that share a patient.
-    """
-    parents: dict[str, str] = {}
-
-    def root(name: str) -> str:
-        while parents.setdefault(name, name) != name:
-            name = parents[name]
-        return name
-
-    for volume in volumes:
-        own = root(f"patient {volume.patient}")
-        for other in [f"image {volume.content}"] + ([f"source {volume.source}"] if by == "source" else []):
-            parents[root(other)] = own
-    return [replace(volume, family=root(f"patient {volume.patient}")) for volume in volumes]
-
-
-def _followed(volumes: Sequence[Volume]) -> list[Volume]:
-    """Volumes without a section get that of their family, where some of it was given one."""
-    given = {volume.family: volume.section for volume in volumes if volume.section}
-    return [replace(volume, section=volume.section or given.get(volume.family, "")) for volume in volumes]
 
 
 def _without_copies(volumes: Sequence[Volume]) -> tuple[list[Volume], list[Left]]:
@@ -184,21 +166,25 @@ def _without_copies(volumes: Sequence[Volume]) -> tuple[list[Volume], list[Left]
 
 
 def _sections(volumes: Sequence[Volume], by: str, fraction: float, seed: int) -> Sections:
-    """Training and validation: as the catalogue says, else by the bundles' own split.
+    """Training and validation: as the catalogue says, else by patient as the bundles do, or by source.
 
     Raises:
         UsageError: nothing to tell apart, or a leak.
     """
     free = [volume for volume in volumes if not volume.section]
-    items = [{"truth": volume.label, "patient": volume.family, "volume": volume} for volume in free]
     if free and len({volume.family for volume in volumes}) < 2:
         raise UsageError(
             f"All volumes belong to one {by}: nothing can be set aside. "
             + ("Split them --by patient." if by == "source" else "Add patients, or leave it --unsplit.")
         )
-    parts = datalist.split_by_patient(items, fraction, seed)
+    if by == "source":
+        parts = split_by_volumes(free, fraction, seed)
+    else:
+        items = [{"truth": one.label, "patient": one.family, "volume": one} for one in free]
+        split = datalist.split_by_patient(items, fraction, seed)
+        parts = {name: [item["volume"] for item in some] for name, some in split.items()}
     sections = {
-        name: [v for v in volumes if v.section == name] + [item["volume"] for item in parts[name]]
+        name: [volume for volume in volumes if volume.section == name] + parts[name]
         for name in datalist.SECTIONS
     }
     datalist.refuse_leaks(
@@ -218,8 +204,11 @@ def _leak_keys(volume: Volume) -> dict[str, str]:
 
 def _warnings(sections: Sections, by: str) -> list[str]:
     held = [volume for some in sections.values() for volume in some]
-    guessed = sum(bool(volume.guessed) for volume in held)
-    told = [f"{guessed} volumes without a patient: each counts as one of its own."] if guessed else []
+    guessed = sum(volume.guessed for volume in held)
+    told = []
+    if guessed:
+        volumes = "1 volume" if guessed == 1 else f"{guessed} volumes"
+        told = [f"{volumes} without a patient: each counts as one of its own."]
     families_of = {key: {v.family for v in held if v.label == key} for key in labels.KEYS}
     missing = [labels.display(key) for key, families in families_of.items() if not families]
     told += [f"No volume of {', '.join(missing)}."] if missing else []
@@ -247,7 +236,7 @@ def table(sections: Sections) -> str:
 
 
 def write(listed: Listed, path: Path, made: Mapping[str, Any], base: Path | None = None) -> Path | None:
-    """Write the list, and beside it what was left out, each in one step.
+    """Write the list, and beside it what was left out: both, or where one cannot be written neither.
 
     Args:
         listed: of `make`.
@@ -257,24 +246,37 @@ def write(listed: Listed, path: Path, made: Mapping[str, Any], base: Path | None
 
     Returns:
         The CSV of what was left out; None where nothing was.
-    """
-    from mrclass.files import replace_parts, replace_text
-    from mrclass.report.tables import csv_line
 
+    Raises:
+        UsageError: one of the two is a folder.
+        OSError: the folder cannot be written.
+    """
+    from mrclass.files import replacing
+    from mrclass.report.tables import csv_line, guard
+
+    aside = left_out_of(path)
     entries = {name: [_entry(volume, base) for volume in some] for name, some in listed.sections.items()}
     content: Any = {"made_by": {"mrclass": __version__, **made}, **entries}
     if list(entries) == ["training"]:
         content = entries["training"]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    replace_text(path, json.dumps(content, indent=1) + "\n")
-    aside = path.with_name(f"{path.stem}-left-out.csv")
+    rows = [("file", "label", "reason")]
+    rows += [(one.image, labels.display(one.label), one.reason) for one in listed.left]
+    with replacing(path) as part, replacing(aside) as beside:
+        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        beside.write_text("".join(csv_line(map(guard, row)) for row in rows), encoding="utf-8")
     if not listed.left:
-        aside.unlink(missing_ok=True)
+        aside.unlink()
         return None
-    rows: Iterable[Sequence[str]] = (
-        (one.image, labels.display(one.label), one.reason) for one in listed.left
-    )
-    replace_parts(aside, (csv_line(row).encode() for row in [("file", "label", "reason"), *rows]))
+    return aside
+
+
+def left_out_of(path: Path) -> Path:
+    """The CSV beside a list; raises UsageError where either of them is a folder."""
+    aside = path.with_name(f"{path.stem}-left-out.csv") if path.name else path
+    for file in (path, aside):
+        if file.is_dir():
+            name = path / "datalist.json" if file == path else path.with_name(f"{path.stem}-2.json")
+            raise UsageError(f"{file} is a folder; wanted a file to write. Name one, such as -o {name}.")
     return aside
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import csv
 import hashlib
 import json
@@ -54,8 +53,12 @@ def read(truth: Truth) -> list[tuple[str, str, str]]:
     return [(line[truth.file_column], key, line.get(truth.source_column) or "") for line, key in lines(truth)]
 
 
-def lines(truth: Truth) -> list[tuple[dict[str, str], str]]:
+def lines(truth: Truth, wanted: Sequence[str] = ()) -> list[tuple[dict[str, str], str]]:
     """Lines of a truth CSV, column -> cell, that name a file and pass `where`, each with its label key.
+
+    Args:
+        truth: the CSV.
+        wanted: columns that it must have beside those of the file, the label and `where`.
 
     Raises:
         UsageError: the CSV cannot be read, lacks a column, names a strange label, or nothing is left.
@@ -66,7 +69,7 @@ def lines(truth: Truth) -> list[tuple[dict[str, str], str]]:
             columns, held = list(reader.fieldnames or []), list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UsageError(f"{truth.path} cannot be read as a truth CSV: {error}") from error
-    for column in (truth.file_column, truth.label_column, *(truth.where or {})):
+    for column in (truth.file_column, truth.label_column, *(truth.where or {}), *wanted):
         if column not in columns:
             raise UsageError(f"{truth.path} has no column {column!r}; it has: {', '.join(columns)}")
     found = []
@@ -116,14 +119,19 @@ def join(
         files: (series key, file) of the run's files.csv: tells series apart whose files share a folder.
 
     Raises:
-        UsageError: lines about files of one series give it different labels.
+        UsageError: lines about one file, or about files of one series, give different labels.
     """
-    index = {os.path.realpath(root / file): number for number, (file, _, _) in enumerate(lines)}
+    places = [os.path.realpath(root / file) for file, _, _ in lines]
+    index: dict[str, int] = {}
+    for number, place in enumerate(places):
+        _agree(
+            lines[index.setdefault(place, number)], lines[number], "both lines are about one file or folder"
+        )
     by_file = _by_file(lines, index, roots, files)
     cases, seen, strangers = [], set(), 0
     for row in rows:
-        place = Path(os.path.realpath(Path(roots[row["series_key"]]) / row["source"]))
-        by_place = next((index[str(path)] for path in (place, *place.parents) if str(path) in index), None)
+        own = Path(os.path.realpath(Path(roots[row["series_key"]]) / row["source"]))
+        by_place = next((index[str(path)] for path in (own, *own.parents) if str(path) in index), None)
         numbers = by_file.get(row["series_key"]) or ([] if by_place is None else [by_place])
         seen.update(numbers)
         if row["status"] == "skipped":
@@ -132,7 +140,7 @@ def join(
             strangers += 1
         else:
             cases.append(_case(lines[numbers[0]], row))
-    missing = [file for number, (file, _, _) in enumerate(lines) if number not in seen]
+    missing = [file for place, (file, _, _) in zip(places, lines, strict=True) if index[place] not in seen]
     return cases, missing, strangers
 
 
@@ -157,15 +165,18 @@ def _by_file(
         if number is not None:
             found.setdefault(key, []).append(number)
     for numbers in found.values():
-        first = lines[numbers[0]]
         for number in numbers[1:]:
-            if lines[number][1] != first[1]:
-                raise UsageError(
-                    f"{first[0]} is {labels.display(first[1])} in the truth and {lines[number][0]} is "
-                    f"{labels.display(lines[number][1])}, but they are files of one series, which gets one "
-                    "label. Leave one of the two out."
-                )
+            _agree(lines[numbers[0]], lines[number], "they are files of one series, which gets one label")
     return found
+
+
+def _agree(first: tuple[str, str, str], second: tuple[str, str, str], why: str) -> None:
+    """Refuse two lines of the truth that must have one label and have two."""
+    if first[1] != second[1]:
+        raise UsageError(
+            f"{first[0]} is {labels.display(first[1])} in the truth and {second[0]} is "
+            f"{labels.display(second[1])}, but {why}. Leave one of the two out."
+        )
 
 
 def files_of(out: Path) -> Iterator[tuple[str, str]]:
@@ -285,45 +296,3 @@ def write(figures: Mapping[str, Any], path: Path) -> None:
 
 def _one_line(found: re.Match[str]) -> str:
     return "[" + " ".join(found[0][1:-1].split()) + "]"
-
-
-def stands_for(text: str) -> str:
-    """Label key, or `skip`, that a person names on the right side of --map.
-
-    Raises:
-        UsageError: it is neither.
-    """
-    if text == SKIP:
-        return SKIP
-    try:
-        return labels.parse(text)
-    except ValueError as error:
-        raise UsageError(f"--map: {error}, skip") from error
-
-
-def given(path: Path, options: argparse.Namespace) -> Truth:
-    """A truth CSV, and how the command line says it is to be read.
-
-    Raises:
-        UsageError: --where or --map are off.
-    """
-    return Truth(
-        path,
-        options.file_column,
-        options.label_column,
-        options.source_column,
-        options.root,
-        _pairs("--where", options.where),
-        {name.lower(): stands_for(label) for name, label in _pairs("--map", options.map).items()},
-    )
-
-
-def _pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
-    """`NAME=VALUE` arguments of an option."""
-    found = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not equals or not name:
-            raise UsageError(f"{option} {text}: write NAME=VALUE.")
-        found[name] = value
-    return found

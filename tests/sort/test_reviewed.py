@@ -10,6 +10,7 @@ import nibabel
 import pytest
 from mrclass import cli, gather
 from mrclass.errors import UsageError
+from mrclass.gather import Left
 from mrclass.truth import Truth
 from sort_runs import Done
 
@@ -18,6 +19,11 @@ def by_folder(done: Done, tmp_path: Path, *lines: str) -> Truth:
     path = tmp_path / "review.csv"
     path.write_text("\n".join(["file,label", *lines]))
     return Truth(path, root=done.export)
+
+
+def row_of(done: Done, source: str) -> str:
+    with (done.out / "results.csv").open(newline="", encoding="utf-8") as file:
+        return next(row["row_id"] for row in csv.DictReader(file) if row["source"] == source)
 
 
 def test_the_labels_are_the_persons_and_the_volumes_are_made(done: Done, tmp_path: Path) -> None:
@@ -75,6 +81,60 @@ def test_a_series_that_could_not_be_read_is_left_out_with_its_reason(done: Done,
     assert len(volumes) == 1
     assert torso.image.startswith("a/torso")
     assert torso.reason.startswith("unreadable: ")
+
+
+def test_lines_about_no_row_of_the_run_are_left_out_by_name(done: Done, tmp_path: Path) -> None:
+    truth = by_folder(done, tmp_path, "a/t1,T1w", "z/none,FLAIR")
+    _, left = gather.reviewed(done.out, truth, tmp_path / "volumes")
+    assert left == [Left("z/none", "flair", "no row of the run")]
+
+
+def test_row_ids_that_the_run_has_not_are_left_out_by_number(done: Done, tmp_path: Path) -> None:
+    path = tmp_path / "review.csv"
+    path.write_text(f"row_id,label\n{row_of(done, 'a/t1')},T1w\n4711,FLAIR\n")
+    volumes, left = gather.reviewed(done.out, Truth(path), tmp_path / "volumes")
+    assert len(volumes) == 1
+    assert left == [Left("row_id 4711", "flair", "no row of the run")]
+
+
+@pytest.mark.parametrize("lines", [("a/t1,T1w", "a/t1,FLAIR"), ("a/t1,FLAIR", "b/../a/t1,T1w")])
+def test_one_series_cannot_have_two_labels(done: Done, tmp_path: Path, lines: tuple[str, str]) -> None:
+    with pytest.raises(UsageError, match="in the truth and .* but both lines are about one"):
+        gather.reviewed(done.out, by_folder(done, tmp_path, *lines), tmp_path / "volumes")
+
+
+def test_one_row_cannot_have_two_labels_but_the_same_twice(done: Done, tmp_path: Path) -> None:
+    path = tmp_path / "review.csv"
+    row = row_of(done, "a/t1")
+    path.write_text(f"row_id,label\n{row},T1w\n{row},T1w\n")
+    assert len(gather.reviewed(done.out, Truth(path), tmp_path / "volumes")[0]) == 1
+    path.write_text(f"row_id,label\n{row},T1w\n4711,T2w\n{row},FLAIR\n")
+    with pytest.raises(UsageError, match=f"row_id {row} is T1w in one line and FLAIR in another"):
+        gather.reviewed(done.out, Truth(path), tmp_path / "volumes")
+
+
+def test_where_chooses_among_the_lines_of_a_run_too(done: Done, tmp_path: Path) -> None:
+    path = tmp_path / "review.csv"
+    path.write_text("file,label,role\na/t1,T1w,train\na/t2,T2w,test\n")
+    code = cli.main(
+        ["datalist", "--run", str(done.out), str(path), "--root", str(done.export), "--volumes",
+         str(tmp_path / "volumes"), "--min-pixels", "0", "--unsplit", "--where", "role=train", "-o",
+         str(tmp_path / "list.json")]
+    )  # fmt: skip
+    assert code == 0
+    assert [entry["label"] for entry in json.loads((tmp_path / "list.json").read_text())] == ["t1w"]
+
+
+def test_where_is_not_passed_over_in_a_csv_without_its_column(
+    done: Done, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = by_folder(done, tmp_path, "a/t1,T1w")
+    code = cli.main(
+        ["datalist", "--run", str(done.out), str(truth.path), "--root", str(done.export), "--volumes",
+         str(tmp_path / "volumes"), "--where", "role=train", "-o", str(tmp_path / "list.json")]
+    )  # fmt: skip
+    assert code == 2
+    assert f"{truth.path} has no column 'role'; it has: file, label" in capsys.readouterr().err
 
 
 def test_a_csv_about_nothing_in_the_run_is_refused(done: Done, tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""A training list and the CSV of what was left out are written both or neither, whatever names they hold."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mrclass import trainlist
+from mrclass.errors import UsageError
+from mrclass.gather import Left
+from mrclass.report import tables
+
+HOSTILE = "=cmd|' /C calc'!A0\x1b[31m\nred"
+
+
+def test_names_cannot_break_the_csv_of_what_was_left_out(tmp_path: Path) -> None:
+    left = [Left(HOSTILE, "t1w", f"cannot be looked at: {HOSTILE}"), Left("\udcff.nii", "", "gone")]
+    aside = trainlist.write(trainlist.Listed({"training": []}, left, []), tmp_path / "list.json", {})
+    assert aside is not None
+    lines = aside.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 3
+    assert lines[1].startswith("'=cmd")
+    assert "\x1b" not in lines[1]
+    assert lines[2].startswith("\ufffd.nii,")
+
+
+def test_a_list_is_not_written_where_what_was_left_out_cannot_be(tmp_path: Path) -> None:
+    (tmp_path / "list-left-out.csv").mkdir()
+    with pytest.raises(UsageError, match="list-left-out.csv is a folder"):
+        trainlist.write(trainlist.Listed({"training": []}, [], []), tmp_path / "list.json", {})
+    assert not (tmp_path / "list.json").exists()
+
+
+def test_what_cannot_be_written_leaves_the_older_list_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "list.json").write_text("older")
+
+    def full(*_: object) -> str:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(tables, "csv_line", full)
+    with pytest.raises(OSError, match="full"):
+        trainlist.write(trainlist.Listed({"training": []}, [], []), tmp_path / "list.json", {})
+    assert [path.name for path in tmp_path.iterdir()] == ["list.json"]
+    assert (tmp_path / "list.json").read_text() == "older"
