@@ -169,7 +169,7 @@ def test_by_source_no_source_and_no_patient_is_in_both_sections(make: Make) -> N
 
 @pytest.mark.parametrize("seed", range(6))
 def test_by_source_the_share_is_one_of_volumes(make: Make, seed: int) -> None:
-    # a fifth of 10 volumes is 2: the middle source has them, the small one is as near as both; not the large one
+    # a fifth of 10 is 2: the middle source holds them; the small one is as near as both together
     sizes = {"large": 7, "middle": 2, "small": 1}
     volumes = [
         volume(make(f"{name}{n}.nii.gz", 10 * i + n), "flair", f"{name}{n}", name)
