@@ -87,7 +87,7 @@ def test_members_on_torch_torchscript_onnx_and_openvino_decide_together_as_on_to
     }  # fmt: skip
     wanted, found = Ensemble.from_folder(made).predict(volume), ensemble.predict(volume)
     assert (found.label, found.votes, found.candidates) == (wanted.label, wanted.votes, wanted.candidates)
-    assert found.label == "t2w"
+    assert found.label == "flair"  # much air: a slice has a mean below zero, which only flair turns round
     assert found.scores == pytest.approx(wanted.scores, abs=TOLERANCE)
 
 
