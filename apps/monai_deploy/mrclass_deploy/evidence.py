@@ -1,7 +1,7 @@
 """What a Structured Report needs of a study's own files: which images they are, and whose; writes nothing.
 
 Reads headers, in the application's process, of files that the intake's child has read whole before; pixels
-are never read. Source: docs/decisions/0009-deploy-reads-headers.md; DICOM PS3.3 C.7.1.1, C.7.2.1.
+are never read. Source: docs/decisions/0008-deploy-reads-headers.md; DICOM PS3.3 C.7.1.1, C.7.2.1.
 """
 
 from __future__ import annotations
