@@ -29,7 +29,7 @@ from mrclass.labels import KEYS
 from mrclass.stats import auc
 from slabs import Slabs, augment, gather, normalise
 from torch.nn import functional
-from trunk import QUESTIONS, REAL, from_bundles, network, targets
+from trunk import QUESTIONS, REAL, follow, from_bundles, network, save, targets
 
 MEMBERS = ("t2w", "flair", "adc", "swi")
 COLUMNS = [QUESTIONS.index(q) for q in MEMBERS]
@@ -96,10 +96,7 @@ def refine(args: argparse.Namespace, pool: Slabs, check: Slabs) -> None:
     start, seen, loss_mean, p, elapsed = time.monotonic(), 0.0, 0.0, None, 0.0
 
     def keep() -> None:
-        state = {"network": net.state_dict(), "optimiser": optimiser.state_dict(), "average": average}
-        partial = checkpoint.with_suffix(".tmp")
-        torch.save({**state, "views": views, "spent": spent + elapsed}, partial)
-        partial.rename(checkpoint)
+        save(checkpoint, net, optimiser, average, views, spent + elapsed)
         live = {k: v.clone() for k, v in net.state_dict().items()}
         net.load_state_dict(average)
         line = {
@@ -133,11 +130,7 @@ def refine(args: argparse.Namespace, pool: Slabs, check: Slabs) -> None:
         optimiser.step()
         views += args.batch
         loss_mean = 0.98 * loss_mean + 0.02 * loss.item() if loss_mean else loss.item()
-        decay = min(0.997, views / args.batch / (views / args.batch + 50))
-        with torch.no_grad():
-            for key, value in net.state_dict().items():
-                if value.dtype.is_floating_point:
-                    average[key].lerp_(value, 1 - decay)
+        follow(average, net, min(0.997, views / args.batch / (views / args.batch + 50)))
     keep()
 
 

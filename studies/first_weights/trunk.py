@@ -144,7 +144,7 @@ def main() -> None:
             pool.add_folders(args.sim)
             p = pool.weights(SHARES, REAL)
             if views:
-                _save(checkpoint, net, optimiser, average, views, spent + elapsed)
+                save(checkpoint, net, optimiser, average, views, spent + elapsed)
                 live = {k: v.clone() for k, v in net.state_dict().items()}
                 net.load_state_dict(average)
                 line = {
@@ -180,16 +180,21 @@ def main() -> None:
         views += args.batch
         loss_mean = 0.98 * loss_mean + 0.02 * loss.item() if loss_mean else loss.item()
         decay = min(0.998, views / args.batch / (views / args.batch + 50))
-        with torch.no_grad():
-            for key, value in net.state_dict().items():
-                if value.dtype.is_floating_point:
-                    average[key].lerp_(value, 1 - decay)
-                else:
-                    average[key].copy_(value)
-    _save(checkpoint, net, optimiser, average, views, spent + time.monotonic() - start)
+        follow(average, net, decay)
+    save(checkpoint, net, optimiser, average, views, spent + time.monotonic() - start)
 
 
-def _save(
+@torch.no_grad()
+def follow(average: dict[str, torch.Tensor], net: torch.nn.Module, decay: float) -> None:
+    """Move the running average of a network's state towards what it is now; counters are taken over."""
+    for key, value in net.state_dict().items():
+        if value.dtype.is_floating_point:
+            average[key].lerp_(value, 1 - decay)
+        else:
+            average[key].copy_(value)
+
+
+def save(
     path: Path,
     net: torch.nn.Module,
     optimiser: torch.optim.Optimizer,
@@ -197,6 +202,7 @@ def _save(
     views: int,
     spent: float,
 ) -> None:
+    """Write a checkpoint whole or not at all; `spent` in seconds."""
     partial = path.with_suffix(".tmp")
     torch.save(
         {
