@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import pickle
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -55,12 +57,16 @@ def path(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.fixture
-def chain() -> Compose:
-    """Preprocessing as a bundle with N4 has it."""
+def preprocessing() -> Compose:
+    """As a bundle with N4 has it."""
     steps: list[Any] = [LoadImaged("image", reader="NibabelReader"), EnsureChannelFirstd("image")]
     steps += [AcquisitionSlabd("image"), N4BiasFieldCorrectiond("image"), NormalizeForegroundd("image")]
     return Compose([*steps, EnsureTyped("image")])
+
+
+@pytest.fixture
+def chain() -> Compose:
+    return preprocessing()
 
 
 def test_a_loaded_volume_becomes_its_slab() -> None:
@@ -229,12 +235,20 @@ def test_transforms_can_be_pickled() -> None:
         assert vars(again.transform) == vars(transform.transform)
 
 
-def test_batches_of_slabs_come_out_of_worker_processes(chain: Compose, path: Path) -> None:
-    loader = DataLoader(Dataset([{"image": str(path)}] * 2, chain), batch_size=2, num_workers=1)
+def batch_of_a_worker(path: str) -> tuple[np.ndarray, set[str]]:
+    """Two slabs as a training's loader gives them, and the keys of their metadata."""
+    loader = DataLoader(Dataset([{"image": path}] * 2, preprocessing()), batch_size=2, num_workers=1)
     batch = next(iter(loader))["image"]
-    assert tuple(batch.shape) == (2, 10, 224, 224)
-    np.testing.assert_array_equal(batch[0].numpy(), chain({"image": str(path)})["image"].numpy())
-    assert "spatial_shape" not in batch.meta
+    return batch.numpy(), set(batch.meta)
+
+
+def test_batches_of_slabs_come_out_of_worker_processes(chain: Compose, path: Path) -> None:
+    # In a process of its own: a loader forks, and this one holds the threads of every library tested so far.
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+        batch, meta = alone.submit(batch_of_a_worker, str(path)).result()
+    assert batch.shape == (2, 10, 224, 224)
+    np.testing.assert_array_equal(batch[0], chain({"image": str(path)})["image"].numpy())
+    assert "spatial_shape" not in meta
 
 
 def test_public_names_are_what_is_exported() -> None:

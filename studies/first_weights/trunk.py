@@ -2,9 +2,10 @@
 
 Reads slabs (`simulate.py`, `real.py`, `derive.py`), writes OUT/trunk.pt (checkpoint) and OUT/log.jsonl.
     python studies/first_weights/trunk.py OUT --sim FOLDER [...] --real FOLDER/train.npz FOLDER/derived.npz \\
-        --validation FOLDER/validation.npz --minutes 60 [--start BUNDLES]
+        --validation FOLDER/validation.npz --minutes 60 [--start BUNDLES | TRUNK.pt [...]] [--seed 1]
 The body is the bundles' ResNet-18; six sigmoid outputs stand for the six binary questions. T1ce against T1w
-is asked of T1 slices only.
+is asked of T1 slices only. Seeds side by side, one core each, that began from the same weights are averaged
+by naming their trunk.pt as the next start (Wortsman et al., Model soups, ICML 2022).
 """
 
 from __future__ import annotations
@@ -53,6 +54,17 @@ def from_bundles(folder: Path) -> dict[str, torch.Tensor]:
     for part in ("fc.weight", "fc.bias"):  # `members.py` sharpened the outputs threefold
         state[part] = torch.stack([(w[part][1] - w[part][0]).float() / 3 for w in weights.values()])
     return state
+
+
+def begin(paths: list[Path]) -> dict[str, torch.Tensor]:
+    """State of a start: of a folder of published bundles, or the mean of trunks' averages."""
+    if len(paths) == 1 and paths[0].is_dir():
+        return from_bundles(paths[0])
+    states = [torch.load(path, weights_only=True)["average"] for path in paths]
+    return {
+        k: sum(state[k] for state in states) / len(states) if v.is_floating_point() else v
+        for k, v in states[0].items()
+    }
 
 
 def targets(label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -109,7 +121,10 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("--sim", type=Path, nargs="*", default=[])
     parser.add_argument("--real", type=Path, nargs="*", default=[])
-    parser.add_argument("--start", type=Path, help="a folder of published bundles to begin from")
+    parser.add_argument(
+        "--start", type=Path, nargs="+", help="published bundles' folder, or trunks to average"
+    )
+    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--validation", type=Path)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--size", type=int, default=104)
@@ -121,7 +136,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     net = network().to(memory_format=torch.channels_last)
     if args.start:
-        net.load_state_dict(from_bundles(args.start))
+        net.load_state_dict(begin(args.start))
     optimiser = torch.optim.AdamW(net.parameters(), lr=args.rate, weight_decay=0.02)
     average = {k: v.clone() for k, v in net.state_dict().items()}
     views, spent, checkpoint = 0, 0.0, args.out / "trunk.pt"
@@ -135,7 +150,7 @@ def main() -> None:
         pool.add_file(path)
     if args.validation:
         check.add_file(args.validation)
-    rng = np.random.default_rng(views)
+    rng = np.random.default_rng([args.seed, views])
     start = last_look = time.monotonic()
     loss_mean, p = 0.0, None
     while (elapsed := time.monotonic() - start) < args.minutes * 60:
