@@ -289,20 +289,3 @@ def test_an_unsplit_list_is_a_plain_one(make: Make, tmp_path: Path) -> None:
     file = tmp_path / "list.json"
     assert cli.main(["datalist", "--folders", str(tmp_path / "sorted"), "--unsplit", "-o", str(file)]) == 0
     assert [entry["patient"] for entry in json.loads(file.read_text())] == ["p0", "p1", "p2"]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ([], "Nothing to make a list of"),
-        (["--folders", ".", "--unsplit", "--section-column", "role"], "choose one"),
-        (["--run", "OUT", "review.csv"], "--run goes with --volumes"),
-        (["--folders", "nowhere"], "nowhere is no folder"),
-        (["--folders", ".", "-o", "."], "mrclass: . is a folder; wanted a file to write."),
-    ],
-)
-def test_what_is_off_is_said_in_one_sentence(
-    arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert cli.main(["datalist", "-o", str(tmp_path / "x.json"), *arguments]) == 2
-    assert words in capsys.readouterr().err

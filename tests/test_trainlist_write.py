@@ -1,11 +1,12 @@
-"""A training list and the CSV of what was left out are written both or neither, whatever names they hold."""
+"""A training list and the CSV of what was left out are written both or neither, whatever names
+they hold; what is off in the command line is said."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
-from mrclass import trainlist
+from mrclass import cli, trainlist
 from mrclass.errors import UsageError
 from mrclass.gather import Left
 from mrclass.report import tables
@@ -44,3 +45,20 @@ def test_what_cannot_be_written_leaves_the_older_list_as_it_was(
         trainlist.write(trainlist.Listed({"training": []}, [], []), tmp_path / "list.json", {})
     assert [path.name for path in tmp_path.iterdir()] == ["list.json"]
     assert (tmp_path / "list.json").read_text() == "older"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "Nothing to make a list of"),
+        (["--folders", ".", "--unsplit", "--section-column", "role"], "choose one"),
+        (["--run", "OUT", "review.csv"], "--run goes with --volumes"),
+        (["--folders", "nowhere"], "nowhere is no folder"),
+        (["--folders", ".", "-o", "."], "mrclass: . is a folder; wanted a file to write."),
+    ],
+)
+def test_what_is_off_is_said_in_one_sentence(
+    arguments: list[str], words: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["datalist", "-o", str(tmp_path / "x.json"), *arguments]) == 2
+    assert words in capsys.readouterr().err

@@ -39,6 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
     if _ask(address) is not None:
         parser.error(f"something answers on {address} already; name another --port")
     signal.signal(signal.SIGTERM, _stop)  # the server goes with this process, however that is ended
+    print("MONAI Label starts and reads every header; the address follows when it answers.", file=sys.stderr)
     process = subprocess.Popen(command(args), env=environment(args.work), stdout=sys.stderr)
     try:
         if not _wait(process, address):

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from balls import balls
 
 DIRECTIONS = {  # RAS directions of columns, rows, slices, 8 mm and 20 mm apart
     "axial": [[-8, 0, 0], [0, -8, 0], [0, 0, 20]],
@@ -37,6 +38,22 @@ def acquire(anatomy: Any, protocol: Any, rng: np.random.Generator) -> list[Any]:
         )
         for b in (protocol.b_values if protocol.kind == "dwi" else (None,))
     ]
+
+
+@pytest.fixture(scope="module")
+def subject() -> Any:
+    """The subject made of balls."""
+    return balls()
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

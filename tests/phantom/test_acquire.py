@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from balls import CENTRE, Point, away, balls
 from mrclass.phantom.acquire import Acquired, acquire
 from mrclass.phantom.anatomy import Anatomy
@@ -19,17 +17,7 @@ ARTERY: Point = (30.0, -15.0, 14.0)
 VEIN: Point = (-30.0, -15.0, 14.0)
 
 
-@pytest.fixture(scope="module")
-def subject() -> Anatomy:
-    return balls()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def protocol(kind: str, plane: str = "axial", **changes: object) -> Protocol:

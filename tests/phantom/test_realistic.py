@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 from balls import CENTRE, away, ball, balls
 from mrclass.phantom.acquire import Acquired, acquire
 from mrclass.phantom.anatomy import Anatomy, _steep
@@ -22,17 +20,7 @@ SINUS = (0.0, 35.0, 14.0)  # air in the front of the white matter
 AS_PUBLISHED = {"adc": 193.189484, "fa": 0.321257, "phase": 1993.851685, "swi": 0.0177482, "flair": 0.0417304}
 
 
-@pytest.fixture(scope="module")
-def subject() -> Anatomy:
-    return balls()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def protocol(kind: str, plane: str = "axial", **changes: object) -> Protocol:
