@@ -183,8 +183,7 @@ def main() -> None:
     folder = args.out / "members"
     folder.mkdir(exist_ok=True)
     report: dict[str, object] = {
-        "trunk_views": state["views"],
-        "trunk_minutes": state["spent"] / 60,
+        "trunk_views": state["views"] + state.get("before", 0),
         "slabs": {"simulated": int(pool.simulated.sum()), "real": int((~pool.simulated).sum())},
         "slabs_after_n4": len(after_n4.images),
         "slabs_per_label": {

@@ -2,7 +2,8 @@
 
 Reads the catalogue of the data folder, the members' report of `members.py` and the simulated files' names.
     python studies/first_weights/record.py DATA CACHE/trunk --sim CACHE/sim [...] \\
-        --derived CACHE/real/derived.npz CACHE/real/infarct.npz [--before VIEWS] [--out results/training.json]
+        --derived CACHE/real/derived.npz CACHE/real/infarct.npz [--before VIEWS] \\
+        [--seeds N] [--out results/training.json]
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--sim", type=Path, nargs="*", default=[])
     parser.add_argument("--derived", type=Path, nargs="*", default=[])
     parser.add_argument("--before", type=int, default=0, help="slices that the start had seen before")
+    parser.add_argument("--seeds", type=int, default=1, help="trunks that were averaged")
     parser.add_argument("--out", type=Path, default=Path("results/training.json"))
     args = parser.parse_args()
     members = json.loads((args.trunk / "members.json").read_text(encoding="utf-8"))
@@ -78,11 +80,11 @@ def main() -> None:
         }
     )
     before = f" after the {args.before:,} of the weights it began from" if args.before else ""
+    averaged = f", as {args.seeds} networks side by side that were averaged" if args.seeds > 1 else ""
     recipe = (
-        f"One ResNet-18 saw {members['trunk_views']:,} slices of all labels in "
-        f"{members['trunk_minutes']:.0f} minutes on one CPU core{before}; each bundle's last stage and "
-        "outputs were then trained at 224 x 224 with class-weighted cross-entropy (studies/first_weights, "
-        "docs/decisions/0004-first-weights.md)."
+        f"One ResNet-18 saw {members['trunk_views']:,} slices of all labels{averaged}{before}, on a CPU; "
+        "each bundle's last stage and outputs were then trained at 224 x 224 with class-weighted "
+        "cross-entropy (studies/first_weights, docs/decisions/0004-first-weights.md)."
     )
     limits = [
         "trained on a CPU, on few real scans, what was derived from them, and simulated images; one seed",

@@ -56,15 +56,16 @@ def from_bundles(folder: Path) -> dict[str, torch.Tensor]:
     return state
 
 
-def begin(paths: list[Path]) -> dict[str, torch.Tensor]:
-    """State of a start: of a folder of published bundles, or the mean of trunks' averages."""
+def begin(paths: list[Path]) -> tuple[dict[str, torch.Tensor], int]:
+    """A start and the slices it has seen: of a folder of published bundles (0), or the mean of trunks."""
     if len(paths) == 1 and paths[0].is_dir():
-        return from_bundles(paths[0])
-    states = [torch.load(path, weights_only=True)["average"] for path in paths]
-    return {
-        k: sum(state[k] for state in states) / len(states) if v.is_floating_point() else v
-        for k, v in states[0].items()
+        return from_bundles(paths[0]), 0
+    trunks = [torch.load(path, weights_only=True) for path in paths]
+    mean = {
+        k: sum(trunk["average"][k] for trunk in trunks) / len(trunks) if v.is_floating_point() else v
+        for k, v in trunks[0]["average"].items()
     }
+    return mean, sum(trunk["views"] + trunk.get("before", 0) for trunk in trunks)
 
 
 def targets(label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -134,9 +135,10 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     args.out.mkdir(parents=True, exist_ok=True)
-    net = network().to(memory_format=torch.channels_last)
+    net, before = network().to(memory_format=torch.channels_last), 0
     if args.start:
-        net.load_state_dict(begin(args.start))
+        state, before = begin(args.start)
+        net.load_state_dict(state)
     optimiser = torch.optim.AdamW(net.parameters(), lr=args.rate, weight_decay=0.02)
     average = {k: v.clone() for k, v in net.state_dict().items()}
     views, spent, checkpoint = 0, 0.0, args.out / "trunk.pt"
@@ -159,7 +161,7 @@ def main() -> None:
             pool.add_folders(args.sim)
             p = pool.weights(SHARES, REAL)
             if views:
-                save(checkpoint, net, optimiser, average, views, spent + elapsed)
+                save(checkpoint, net, optimiser, average, views, spent + elapsed, before)
                 live = {k: v.clone() for k, v in net.state_dict().items()}
                 net.load_state_dict(average)
                 line = {
@@ -196,7 +198,7 @@ def main() -> None:
         loss_mean = 0.98 * loss_mean + 0.02 * loss.item() if loss_mean else loss.item()
         decay = min(0.998, views / args.batch / (views / args.batch + 50))
         follow(average, net, decay)
-    save(checkpoint, net, optimiser, average, views, spent + time.monotonic() - start)
+    save(checkpoint, net, optimiser, average, views, spent + time.monotonic() - start, before)
 
 
 @torch.no_grad()
@@ -216,8 +218,9 @@ def save(
     average: dict,
     views: int,
     spent: float,
+    before: int = 0,
 ) -> None:
-    """Write a checkpoint whole or not at all; `spent` in seconds."""
+    """Write a checkpoint whole or not at all; `spent` in seconds, `before` in slices that its start saw."""
     partial = path.with_suffix(".tmp")
     torch.save(
         {
@@ -226,6 +229,7 @@ def save(
             "average": average,
             "views": views,
             "spent": spent,
+            "before": before,
         },
         partial,
     )
