@@ -24,7 +24,7 @@ def section(row: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     Raises:
         CardError: a source is neither real nor derived nor simulated.
     """
-    volumes = training.get("volumes", [])
+    volumes = [*training.get("volumes", []), *own(row, training).get("volumes", [])]
     if not volumes:
         return "**Not recorded: there is no `results/training.json`.**"
     chosen = set(row["positives"]) | set(row["negatives"]) if row["negatives"] else None
@@ -54,4 +54,8 @@ def section(row: Mapping[str, Any], training: Mapping[str, Any]) -> str:
 def summary(training: Mapping[str, Any]) -> str:
     """What the six were trained on, for README.md."""
     everything = {"negatives": [], "positives": [], "name": ""}
-    return section(everything, training)
+    further = [name for name, one in training.get("bundles", {}).items() if one.get("volumes")]
+    text = section(everything, training)
+    if further:
+        text += f"\n\nTrained on further data besides, which its card names: {', '.join(sorted(further))}."
+    return text

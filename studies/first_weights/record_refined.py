@@ -1,0 +1,61 @@
+"""Adds to results/training.json what bundles published from `refine.py` were trained on besides the start.
+
+Reads results/training.json of the start, the report of `refine.py --outputs` and files of slabs.
+    python studies/first_weights/record_refined.py CACHE/refine --labels adc --sim CACHE/sim [...] \\
+        --derived CACHE/real/derived.npz CACHE/real/infarct.npz
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from record import DERIVED, count
+
+TRAINING = Path("results/training.json")
+LOOKED = (
+    "infarcts and grey air were painted into its training after a look at errors on real validation volumes: "
+    "its figures there are not those of volumes that nobody had looked at"
+)
+
+
+def entry(source: str, licence: str, kind: str, paths: list[Path]) -> dict[str, Any]:
+    """Slabs of these files as a line of the training data."""
+    return {"source": source, "licence": licence, "data": kind, "labels": count(paths)}
+
+
+def main() -> None:
+    """Write the bundles' own recipe and volumes."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("refined", type=Path)
+    parser.add_argument("--labels", nargs="+", required=True)
+    parser.add_argument("--sim", type=Path, nargs="*", default=[])
+    parser.add_argument("--derived", type=Path, nargs="*", default=[])
+    args = parser.parse_args()
+    training = json.loads(TRAINING.read_text(encoding="utf-8"))
+    report = json.loads((args.refined / "members.json").read_text(encoding="utf-8"))
+    volumes = [
+        entry(f"real training scans, changed ({DERIVED[path.stem]})", "as the scans", "derived", [path])
+        for path in args.derived
+    ]
+    files = sorted(path for folder in args.sim for path in folder.glob("*.npz"))
+    volumes.append(entry("mrclass.phantom, further subjects", "Apache-2.0", "simulated", files))
+    views = sum(seed["views"] for seed in report["seeds"])
+    for label in args.labels:
+        own = training["bundles"].setdefault(f"mrclass_{label}", {})
+        own["volumes"] = volumes
+        limits = [limit for limit in own.get("limits", []) if limit != LOOKED]
+        own["limits"] = limits + [LOOKED] * any(path.stem == "infarct" for path in args.derived)
+        own["refined"] = {key: report[key] for key in ("share", "seeds", "slabs", label)}
+        own["recipe"] = (
+            f"{training['recipe']} Its last two stages were then trained on, on {views:,} slices of real, "
+            f"derived and further simulated volumes, and mixed with their start by {report['share']:g} to "
+            f"{1 - report['share']:g}; the outputs were trained anew (studies/first_weights/refine.py)."
+        )
+    TRAINING.write_text(json.dumps(training, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
