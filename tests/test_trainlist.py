@@ -139,6 +139,19 @@ def test_two_names_that_share_an_image_are_one_patient(make: Make) -> None:
         assert ("t1w-p3" in parts["training"]) == ("another name" in parts["training"])
 
 
+def test_an_unsplit_list_gives_two_names_that_share_an_image_one_patient(make: Make) -> None:
+    # each training splits the list by its patients: all it can see of who is who
+    shared = volume(make("again.nii.gz", 3), "t1w", "another name")
+    more = volume(make("more.nii.gz", 99), "t1w", "another name")
+    listed = trainlist.make([*eight(make), shared, more], split=False)
+    items = [{"truth": v.label, "patient": v.patient, "image": v.image} for v in listed.sections["training"]]
+    assert {item["patient"] for item in items} == {f"t1w-p{n}" for n in range(8)}
+    for seed in range(6):
+        for some in datalist.split_by_patient(items, 0.4, seed).values():
+            images = {item["image"].name for item in some}
+            assert ("t1w3.nii.gz" in images) == ("more.nii.gz" in images)
+
+
 # ---- split and leaks
 
 

@@ -52,6 +52,7 @@ def test_what_cannot_be_written_leaves_the_older_list_as_it_was(
     [
         ([], "Nothing to make a list of"),
         (["--folders", ".", "--unsplit", "--section-column", "role"], "choose one"),
+        (["--folders", ".", "--unsplit", "--by", "source"], "leave out --unsplit or --by source"),
         (["--run", "OUT", "review.csv"], "--run goes with --volumes"),
         (["--folders", "nowhere"], "nowhere is no folder"),
         (["--folders", ".", "-o", "."], "mrclass: . is a folder; wanted a file to write."),

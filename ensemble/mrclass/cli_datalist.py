@@ -88,6 +88,11 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("Nothing to make a list of: name --catalogue CSV, --folders DIR or --run OUT CSV.")
     if options.unsplit and options.section_column:
         raise UsageError("--unsplit writes one list, --section-column two sections; choose one.")
+    if options.unsplit and options.by != PATIENT:
+        raise UsageError(
+            f"--unsplit writes a list that each training splits by patient, whatever its {options.by}; "
+            f"leave out --unsplit or --by {options.by}."
+        )
     trainlist.left_out_of(options.output)  # refused now, before anything is converted
     names = [Path(out).resolve().name for out, _ in options.run]
     if names and (options.volumes is None or len(set(names)) < len(names)):

@@ -30,6 +30,12 @@ def with_families(volumes: Sequence[Volume], by: str) -> list[Volume]:
     return [replace(volume, family=root(f"patient {volume.patient}")) for volume in volumes]
 
 
+def with_one_name(volumes: Sequence[Volume]) -> list[Volume]:
+    """Volumes whose patient is that of the first volume of their family."""
+    names: dict[str, str] = {}
+    return [replace(one, patient=names.setdefault(one.family, one.patient)) for one in volumes]
+
+
 def followed(volumes: Sequence[Volume]) -> list[Volume]:
     """Volumes without a section get that of their family, where some of it was given one."""
     given = {volume.family: volume.section for volume in volumes if volume.section}

@@ -19,7 +19,7 @@ from typing import Any
 
 from mrclass import __version__, datalist, labels
 from mrclass.errors import SeriesError, UsageError, VolumeError
-from mrclass.families import followed, split_by_volumes, with_families
+from mrclass.families import followed, split_by_volumes, with_families, with_one_name
 from mrclass.gather import Left, Volume
 from mrclass.report.text import clean
 
@@ -60,7 +60,8 @@ def make(
         by: what must not stand in both sections: patient, or source (then neither a patient).
         fraction: share for validation, of the patients of each label; by source, of its volumes.
         seed: of the split.
-        split: whether volumes without a section of their own are split; else all are training.
+        split: whether volumes without a section of their own are split; else all are training, and a family
+            has one name, because whoever splits the list later sees no families.
         smallest: pixels of the slab that the foreground of one slice must be high and wide; 0: any.
         progress: called with (volumes done, volumes to do).
         before: what was left out already.
@@ -80,7 +81,7 @@ def make(
             f"No volume of {len(volumes) + len(before)} is left"
             + (f"; of {clean(left[0].image)}: {clean(left[0].reason)}." if left else ".")
         )
-    sections = _sections(kept, by, fraction, seed) if split else {"training": kept}
+    sections = _sections(kept, by, fraction, seed) if split else {"training": with_one_name(kept)}
     return Listed(sections, left, _warnings(sections, by))
 
 
