@@ -75,6 +75,27 @@ def test_the_folder_below_a_labels_is_the_patient(make: Make, tmp_path: Path) ->
     assert left == []
 
 
+def test_a_bids_subject_is_the_patient_of_files_that_a_sort_knew_no_patient_of(
+    make: Make, tmp_path: Path
+) -> None:
+    make("sorted/T1w/F-0123456789/sub-01_T1w-aaaaaaaa_0.nii.gz")
+    make("sorted/ADC/F-abcdef0123/sub-01_ADC-bbbbbbbb_0.nii.gz")
+    make("sorted/FLAIR/sub-02_FLAIR.nii.gz")
+    volumes, _ = gather.folders(tmp_path / "sorted")
+    assert [(v.label, v.patient, v.guessed) for v in volumes] == [
+        ("adc", "sub-01", False),
+        ("flair", "sub-02", False),
+        ("t1w", "sub-01", False),
+    ]
+
+
+def test_a_folder_that_a_sort_made_of_files_without_a_patient_is_a_guess(make: Make, tmp_path: Path) -> None:
+    make("sorted/T1w/F-0123456789/scan-aaaaaaaa_0.nii.gz")
+    make("sorted/T1w/F-Smith/scan.nii.gz")
+    volumes, _ = gather.folders(tmp_path / "sorted")
+    assert [(v.patient, v.guessed) for v in volumes] == [("F-0123456789", True), ("F-Smith", False)]
+
+
 def test_other_is_taken_from_aside_where_a_sort_puts_it(make: Make, tmp_path: Path) -> None:
     make("sorted/T1w/P-1/x_0.nii.gz")
     make("sorted/aside/other/P-1/study-2/y_0.nii.gz")

@@ -39,6 +39,9 @@ AGENTS = (
 )  # fmt: skip
 
 
+NOBODY = "F-"  # begins the pseudonym of files without a patient; ten digits of their folder's token follow
+
+
 class Names(NamedTuple):
     """Pseudonyms of a row: of its patient, of its study ("" where it has none), of its series."""
 
@@ -48,6 +51,11 @@ class Names(NamedTuple):
 
 
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.I)  # device names of Windows
+
+
+def is_nobody(subject: str) -> bool:
+    """Whether a pseudonym stands for a folder of files without a patient."""
+    return re.fullmatch(rf"{NOBODY}[0-9a-f]{{10}}", subject) is not None
 
 
 def safe(text: str, fallback: str = "unnamed") -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -23,6 +24,15 @@ def nifti_stem(name: str) -> str | None:
         if name.lower().endswith(ending):
             return name[: -len(ending)]
     return None
+
+
+def bids_subject(path: str) -> str:
+    """The first BIDS subject that a path names, such as `sub-07`; "" where it names none.
+
+    Source: Brain Imaging Data Structure 1.11.1, "Filenames".
+    """
+    found = re.search(r"(?:^|[/_])(sub-[A-Za-z0-9]+)", path)
+    return found[1] if found else ""
 
 
 def walk(paths: Sequence[Path], exclude: Iterable[Path] = ()) -> Iterator[tuple[str, str | None]]:

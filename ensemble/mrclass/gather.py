@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from mrclass import labels
+from mrclass._sort_names import is_nobody
 from mrclass._sort_plan import ASIDE
+from mrclass._walk import bids_subject
 from mrclass.datalist import PATIENT
 from mrclass.errors import UsageError
 from mrclass.truth import Truth
@@ -35,7 +37,7 @@ class Volume:
         patient: whoever it shows; volumes of one patient have the same text, across catalogues too.
         source: where it comes from: hospital, scanner, data set.
         section: training or validation where a catalogue fixes it, else "".
-        guessed: whether no patient was named, so that the file counts as one.
+        guessed: whether no patient was named, so that the file, or its folder, counts as one.
         family: set when volumes are split: all that must stay on one side has the same text.
         content: sha256 of its voxels, once they were looked at.
     """
@@ -101,9 +103,10 @@ def catalogue(truth: Truth, patient_column: str = PATIENT, section_column: str =
 def folders(root: Path) -> Found:
     """Volumes of class folders: LABEL/.../*.nii.gz, as `mrclass sort --nifti` lays them and a person mends.
 
-    The folder below the label's is the patient; a file straight in the label's folder is a patient of its
-    own. A sort puts *other* into aside/other: that is a folder of a label too. What lies in folders that no
-    label is called after, such as aside/conflict, is left out.
+    The folder below the label's is the patient. A file straight in the label's folder, or in one that a sort
+    made of files without a patient, is the BIDS subject of its path; else it, or that folder, counts as a
+    patient. A sort puts *other* into aside/other: that is a folder of a label too. What lies in folders that
+    no label is called after, such as aside/conflict, is left out.
 
     Raises:
         UsageError: it is no folder, or holds no folder of a label.
@@ -126,10 +129,13 @@ def folders(root: Path) -> Found:
             continue
         named += 1
         for path in files:
-            parts = path.relative_to(folder).parts
-            alone = len(parts) == 1
-            patient = str(path) if alone else parts[0]
-            volumes.append(Volume(path, key, patient, root.resolve().name, guessed=alone))
+            inside = path.relative_to(folder)
+            alone = len(inside.parts) == 1
+            named_by, guessed = str(path) if alone else inside.parts[0], False
+            if alone or is_nobody(named_by):
+                subject = bids_subject(inside.as_posix())
+                named_by, guessed = subject or named_by, not subject
+            volumes.append(Volume(path, key, named_by, root.resolve().name, guessed=guessed))
     if not named:
         raise UsageError(f"{root} holds no folder called {', '.join(labels.DISPLAY.values())}.")
     return volumes, left
@@ -159,6 +165,8 @@ def reviewed(
 
     A line of the CSV is about a row of the run as in `mrclass evaluate` (file, or folder that holds it); a
     CSV with the column `row_id` of results.csv names rows by it, so that volumes of one series may differ.
+    Files without a patient are those of the BIDS subject that their path names; else their folder counts as
+    a patient, which is a guess.
 
     Args:
         out: folder of the run.
@@ -173,7 +181,7 @@ def reviewed(
     """
     from mrclass import sort
 
-    known, left = _known(out, truth)
+    known, left, roots = _known(out, truth)
     done = sort.sort(
         out, dest, "volumes", "nifti", timeout_s=timeout_s, progress=progress,
         keep=lambda row: int(row["row_id"]) in known,
@@ -186,15 +194,21 @@ def reviewed(
             left.append(Left(str(put.row["source"]), label, failed[put.key]))
             continue
         image = dest / f"{put.target}.nii.gz"
-        volumes.append(Volume(image, label, put.names.subject, source or out.resolve().name))
+        patient, guessed = put.names.subject, False
+        if is_nobody(patient):
+            root = Path(roots[str(put.row["series_key"])])
+            subject = bids_subject(str(put.row["source"])) or bids_subject(root.name)
+            patient, guessed = subject or patient, not subject
+        volumes.append(Volume(image, label, patient, source or out.resolve().name, guessed=guessed))
     for row, reason in done.plan.left:
         if int(row["row_id"]) in known:
             left.append(Left(str(row["source"]), known[int(row["row_id"])][0], reason))
     return volumes, left
 
 
-def _known(out: Path, truth: Truth) -> tuple[dict[int, tuple[str, str]], list[Left]]:
-    """Row of the ledger -> label key and source of its line in the CSV; and lines about no row."""
+def _known(out: Path, truth: Truth) -> tuple[dict[int, tuple[str, str]], list[Left], Mapping[str, str]]:
+    """Row of the ledger -> label key and source of its line in the CSV; lines about no row; roots of the
+    series."""
     from mrclass import truth as truths
     from mrclass.ledger import FILE_NAME, Ledger
 
@@ -225,7 +239,7 @@ def _known(out: Path, truth: Truth) -> tuple[dict[int, tuple[str, str]], list[Le
             "see --root, --file-column and --where."
         )
     shown = "row_id " if column == "row_id" else ""
-    return known, [Left(f"{shown}{name}", key, "no row of the run") for name, key in missing]
+    return known, [Left(f"{shown}{name}", key, "no row of the run") for name, key in missing], roots
 
 
 def _by_row(lines: Sequence[tuple[Mapping[str, Any], str]], truth: Truth) -> dict[str, tuple[str, str]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mrclass import _sort_plan, _sort_write, labels
-from mrclass._sort_names import Names
+from mrclass._sort_names import NOBODY, Names
 from mrclass._sort_plan import Plan
 from mrclass._sort_state import FILE, SCRATCH, Put, State
 from mrclass.errors import SeriesError, SortError, UsageError
@@ -163,7 +163,7 @@ def _names(row: Mapping[str, Any], book: Ledger, roots: Mapping[str, str]) -> Na
     if patient:
         subject = book.patient(patient) if book.keep_identifiers else patient
     else:
-        subject = "F-" + book.token("folder", str((Path(roots[key]) / str(row["source"])).parent))[:10]
+        subject = NOBODY + book.token("folder", str((Path(roots[key]) / str(row["source"])).parent))[:10]
     return Names(subject, book.token("study", study)[:8] if study else "", book.token("series", key))
 
 

@@ -209,7 +209,7 @@ def _warnings(sections: Sections, by: str) -> list[str]:
     told = []
     if guessed:
         volumes = "1 volume" if guessed == 1 else f"{guessed} volumes"
-        told = [f"{volumes} without a patient: each counts as one of its own."]
+        told = [f"{volumes} without a patient: each file, or of a run each folder, counts as one."]
     families_of = {key: {v.family for v in held if v.label == key} for key in labels.KEYS}
     missing = [labels.display(key) for key, families in families_of.items() if not families]
     told += [f"No volume of {', '.join(missing)}."] if missing else []
