@@ -6,7 +6,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from mrclass import cli, trainlist
+from mrclass import cli, cli_datalist, trainlist
+from mrclass.arguments import parser
 from mrclass.errors import UsageError
 from mrclass.gather import Left
 from mrclass.report import tables
@@ -45,6 +46,31 @@ def test_what_cannot_be_written_leaves_the_older_list_as_it_was(
         trainlist.write(trainlist.Listed({"training": []}, [], []), tmp_path / "list.json", {})
     assert [path.name for path in tmp_path.iterdir()] == ["list.json"]
     assert (tmp_path / "list.json").read_text() == "older"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--run", "baseline", "a.csv"], False),
+        (["--catalogue", "a.csv", "--catalogue", "b.csv"], False),
+        (["--run", "baseline", "a.csv", "--run", "later", "b.csv"], True),
+        (["--run", "baseline", "a.csv", "--catalogue", "c.csv"], True),
+        (["--run", "baseline", "a.csv", "--folders", "mine"], True),
+        (["--folders", "mine", "--folders", "yours"], False),
+        (["--folders", "sorted", "--folders", "yours"], True),
+    ],
+)
+def test_a_person_in_two_runs_is_warned_of(
+    arguments: list[str], told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "sorted").mkdir()
+    (tmp_path / "sorted" / ".mrclass-sort.jsonl").touch()  # a sort was put there
+    command = ["datalist", *arguments, "-o", "list.json"]
+    for more in ([], ["--unsplit"], ["--by", "source"]):
+        sentences = cli_datalist.strangers(parser().parse_args([*command, *more]))
+        assert len(sentences) == told
+        assert all("counts as two patients" in sentence for sentence in sentences)
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
     made = {"command": options.command_line, "by": options.by, "seed": options.seed, "share": options.share}
     aside = trainlist.write(listed, options.output, made, options.relative_to)
     say(trainlist.table(listed.sections))
-    for sentence in listed.warnings:
+    for sentence in [*strangers(options), *listed.warnings]:
         say(f"Warning: {sentence}")
     if aside is not None:
         say(f"Left out, {len(listed.left)} of {len(volumes) + len(left)} (each in {aside}):")
@@ -133,6 +133,26 @@ def run(options: argparse.Namespace) -> int:
             say(line)
     print(options.output)
     return 0
+
+
+def strangers(options: argparse.Namespace) -> list[str]:
+    """A sentence where one person may stand in the list under two names: pseudonyms are each run's own."""
+    from mrclass._sort_state import FILE
+
+    named = [*options.catalogue, *options.folders, *options.run]
+    salted = len(options.run) + sum((folder / FILE).is_file() for folder in options.folders)
+    if not salted or len(named) < 2:
+        return []
+    whole = "classify all exports into one run"
+    way = (
+        f"{whole}, or give exports of the same people one name in the column source"
+        if options.by == "source"
+        else f"{whole}, or give them one name in the column source and split --by source"
+    )
+    return [
+        "Each run has pseudonyms of its own: a person who is in two of what was named counts as two "
+        f"patients, and may stand in both sections. If there can be such people, {way}."
+    ]
 
 
 def say(text: str) -> None:

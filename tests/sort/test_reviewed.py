@@ -8,6 +8,7 @@ from pathlib import Path
 
 import nibabel
 import pytest
+import sort_runs
 from mrclass import cli, gather
 from mrclass.errors import UsageError
 from mrclass.gather import Left
@@ -45,6 +46,53 @@ def test_patients_are_the_runs_pseudonyms(done: Done, tmp_path: Path) -> None:
     volumes, _ = gather.reviewed(done.out, truth, tmp_path / "volumes")
     assert len({v.patient for v in volumes}) == 2
     assert all(v.patient.startswith("P-") for v in volumes)
+
+
+def test_files_of_one_bids_subject_are_one_patient_whatever_their_folders(tmp_path: Path) -> None:
+    export = tmp_path / "export"
+    for name, kind in [("01/anat", "t1w"), ("01/dwi", "adc"), ("02/dwi", "adc")]:
+        sort_runs.nifti(export / f"sub-{name}" / "scan.nii", kind)
+    out = sort_runs.classify(export, tmp_path / "out")
+    path = tmp_path / "review.csv"
+    path.write_text("file,label\nsub-01/anat,T1w\nsub-01/dwi,ADC\nsub-02/dwi,ADC\n")
+    volumes, _ = gather.reviewed(out, Truth(path, root=export), tmp_path / "volumes")
+    assert sorted((v.label, v.patient, v.guessed) for v in volumes) == [
+        ("adc", "sub-01", False),
+        ("adc", "sub-02", False),
+        ("t1w", "sub-01", False),
+    ]
+
+
+def test_a_folder_of_files_without_a_patient_is_told_to_be_a_guess(
+    done: Done, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth = by_folder(done, tmp_path, "a/t1,T1w", "c,FLAIR")
+    volumes, _ = gather.reviewed(done.out, truth, tmp_path / "volumes")
+    assert [v.guessed for v in volumes if v.label == "flair"] == [True]
+    code = cli.main(
+        ["datalist", "--run", str(done.out), str(truth.path), "--root", str(done.export), "--volumes",
+         str(tmp_path), "--min-pixels", "0", "--unsplit", "-o", str(tmp_path / "list.json")]
+    )  # fmt: skip
+    assert code == 0
+    assert "Warning: 1 volume without a patient" in capsys.readouterr().err
+
+
+def test_two_runs_of_one_person_are_listed_with_a_warning_that_says_what_to_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = []
+    for number, kind in ((1, "t1w"), (2, "flair")):  # baseline and follow-up of one person
+        sort_runs.series(tmp_path / f"export{number}" / "s", number, kind, PatientID="one")
+        out = sort_runs.classify(tmp_path / f"export{number}", tmp_path / f"out{number}")
+        review = tmp_path / f"review{number}.csv"
+        review.write_text(f"file,label\n{tmp_path}/export{number}/s,{kind}\n")
+        words += ["--run", str(out), str(review)]
+    command = ["datalist", *words, "--volumes", str(tmp_path / "volumes"), "--min-pixels", "0", "--unsplit"]
+    assert cli.main([*command, "-o", str(tmp_path / "list.json")]) == 0
+    assert len({entry["patient"] for entry in json.loads((tmp_path / "list.json").read_text())}) == 2
+    warning = capsys.readouterr().err.partition("Warning: ")[2]
+    assert warning.startswith("Each run has pseudonyms of its own")
+    assert "classify all exports into one run" in warning
 
 
 def test_a_label_changed_later_converts_nothing_again(done: Done, tmp_path: Path) -> None:
