@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import os
 import stat
+import subprocess
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -146,15 +149,40 @@ def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Series
     return scan([tmp_path / "in"]).series[0]
 
 
+def until(come: Callable[[], bool], seconds: float = 60) -> None:
+    """Waits for something to come true, no longer than it takes; fails where it does not."""
+    deadline = time.monotonic() + seconds
+    while not come():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def gone(status: Path) -> bool:
+    """Whether a process has ended, by its status below /proc."""
+    try:
+        return "zombie" in status.read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
 def test_a_converter_that_hangs_is_ended_with_its_children(
     tmp_path: Path, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    series = fake(tmp_path, monkeypatch, f"sleep 60 & echo $! > {tmp_path}/pid; wait")
+    pid = tmp_path / "pid"
+    series = fake(tmp_path, monkeypatch, f"sleep 600 & echo $! > {pid}.part; mv {pid}.part {pid}; wait")
+
+    class Begun(subprocess.Popen[bytes]):
+        """Its time begins once it has a child of its own, however long a busy machine takes for that."""
+
+        def wait(self, timeout: float | None = None) -> int:
+            until(pid.exists)
+            return super().wait(timeout)
+
+    monkeypatch.setattr(_dcm2niix.subprocess, "Popen", Begun)
     with pytest.raises(ConversionTimeoutError, match="did not end within 0.5 s"):
         convert(series, out, timeout_s=0.5)
-    child = int((tmp_path / "pid").read_text())
-    status = Path(f"/proc/{child}/status")
-    assert not status.exists() or "zombie" in status.read_text()
+    status = Path(f"/proc/{int(pid.read_text())}/status")
+    until(lambda: gone(status))
     assert list(out.iterdir()) == []
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import doubles
 import pytest
 from doubles import by_source, classify, write
-from mrclass import run
+from mrclass import crew, run
 
 
 @pytest.fixture
@@ -85,10 +85,19 @@ def test_nothing_of_the_patient_reaches_the_output(export: Path, tmp_path: Path)
     assert (kept["patient"], kept["study_uid"]) == ("4711", "1.2.3")
 
 
-def test_a_series_that_takes_too_long_costs_only_itself(export: Path, tmp_path: Path) -> None:
+def test_a_series_that_takes_too_long_costs_only_itself(
+    export: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(export, a="t1w hang", b="t2w")
-    rows = by_source(classify(export, tmp_path / "out", timeout_s=2.0))
-    assert "time limit (2 s)" in rows["a.txt"]["reason"]
+    give = crew._Worker.give
+
+    def hasty(worker: crew._Worker, place: int, series: doubles.Series, timeout_s: float) -> None:
+        hangs = "hang" in series.files[0].read_text()
+        give(worker, place, series, 0.5 if hangs else timeout_s)  # b has all its time on a busy machine
+
+    monkeypatch.setattr(crew._Worker, "give", hasty)
+    rows = by_source(classify(export, tmp_path / "out", timeout_s=300.0))
+    assert "time limit (300 s)" in rows["a.txt"]["reason"]
     assert rows["b.txt"]["label"] == "t2w"
 
 
