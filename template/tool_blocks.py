@@ -62,13 +62,15 @@ def bench(content: Mapping[str, Any] | None) -> str:
         [STAGES[stage], f"{entry['seconds_per_series']:.2f}", f"{100 * entry['share']:.0f} %"]
         for stage, entry in content["stages"].items()
     ]
+    simulated = content.get("data") == "simulated"  # files of earlier versions do not say
+    kind = "simulated" if simulated else "real or simulated: not recorded"
     threads = "one thread" if made["threads"] == 1 else f"{made['threads']} threads"
     return "\n".join(
         [
             f"**{content['seconds_per_series']:.2f} s a series** (median "
             f"{content['median_seconds_per_series']:.2f} s), measured on {content['n_series']} series of "
-            f"{made['data']}, {threads} on {made['device']} (load {made['load_at_the_end']} at the end; "
-            "`results/bench.json`):",
+            f"{made['data']} ({kind}), {threads} on {made['device']} "
+            f"(load {made['load_at_the_end']} at the end; `results/bench.json`):",
             "",
             table(["stage", "s a series", "share"], rows),
             "",

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+import pytest
 from mrclass import bench
 
 SERIES = [
@@ -31,3 +35,36 @@ def test_the_table_names_every_stage() -> None:
     text = bench.table({**bench.summarise(SERIES, 4.0, [10.0, 10.0]), "n_volumes": 2})
     assert [line.split()[0] for line in text.splitlines()[1:6]] == list(bench.STAGES)
     assert "2.00 times" in text
+
+
+def test_what_the_phantom_wrote_is_simulated_and_of_anything_else_nobody_knows(tmp_path: Path) -> None:
+    for folder in ("demo/export", "demo/hospital", "subjects"):
+        (tmp_path / folder).mkdir(parents=True)
+    for home in ("demo", "subjects"):
+        (tmp_path / home / "truth.csv").touch()
+        (tmp_path / home / "phantom.json").touch()
+    assert bench.kind_of(None) == "simulated"
+    assert bench.kind_of(tmp_path / "demo" / "export") == "simulated"
+    assert bench.kind_of(tmp_path / "subjects") == "simulated"
+    assert bench.kind_of(tmp_path / "demo" / "hospital") == "unknown"
+    (tmp_path / "demo" / "phantom.json").unlink()  # a person's own truth.csv
+    assert bench.kind_of(tmp_path / "demo" / "export") == "unknown"
+
+
+def test_the_figures_say_the_arguments_and_the_kind_of_data_they_were_made_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export = tmp_path / "my export"
+    export.mkdir()
+    for name in ("truth.csv", "phantom.json"):
+        (export / name).touch()
+    figures = {**bench.summarise(SERIES, 4.0, [10.0, 10.0]), "n_volumes": 2}
+    monkeypatch.setattr(bench, "measure", lambda *_: figures)
+    monkeypatch.setattr(bench, "limit_threads", lambda *_: None)
+    monkeypatch.setattr(bench, "find_bundles", lambda *_: Path("bundles"))
+    file = tmp_path / "bench.json"
+    assert bench.main([str(export), "--limit", "2", "-o", str(file)]) == 0
+    content = json.loads(file.read_text())
+    assert content["data"] == "simulated"
+    assert content["made_by"]["data"] == "an export named on the command line"
+    assert content["made_by"]["command"] == f"python -m mrclass.bench '{export}' --limit 2 -o {file}"

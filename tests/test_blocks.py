@@ -192,12 +192,12 @@ def test_the_differences_of_exports_are_quoted(tmp_path: Path) -> None:
         assert words in text
 
 
-BENCH = {
-    "n_series": 24, "seconds_per_series": 1.25, "median_seconds_per_series": 1.1,
+BENCH: dict[str, Any] = {
+    "data": "simulated", "n_series": 24, "seconds_per_series": 1.25, "median_seconds_per_series": 1.1,
     "stages": {"convert": {"seconds_per_series": 0.25, "share": 0.2},
                "n4": {"seconds_per_series": 1.0, "share": 0.8}},
     "plain_to_ensemble": 3.21,
-    "made_by": {"data": "the demo's export (simulated)", "threads": 1, "device": "a processor",
+    "made_by": {"data": "the demo's export", "threads": 1, "device": "a processor",
                 "load_at_the_end": 0.9},
 }  # fmt: skip
 
@@ -206,7 +206,15 @@ def test_the_seconds_of_a_bench_are_quoted(tmp_path: Path) -> None:
     (tmp_path / "bench.json").write_text(json.dumps(BENCH))
     text = tool_blocks.bench(cards.Results.read(tmp_path).others["bench"])
     for words in (
-        "**1.25 s a series** (median 1.10 s)", "24 series of the demo's export", "one thread on a processor",
-        "| N4 | 1.00 | 80 % |", "3.2 times as long",
+        "**1.25 s a series** (median 1.10 s)", "24 series of the demo's export (simulated)",
+        "one thread on a processor", "| N4 | 1.00 | 80 % |", "3.2 times as long",
     ):  # fmt: skip
         assert words in text
+
+
+def test_a_bench_that_does_not_say_what_its_images_are_is_not_taken_for_real() -> None:
+    earlier = {name: value for name, value in BENCH.items() if name != "data"}
+    for content in (earlier, {**BENCH, "data": "unknown"}):
+        assert "of the demo's export (real or simulated: not recorded), one thread" in tool_blocks.bench(
+            content
+        )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import shlex
 import statistics
 import sys
 import tempfile
@@ -148,7 +149,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--threads", type=int, default=cores(), help="threads of the networks (default: cores)"
     )
     parser.add_argument("--limit", type=int, metavar="N", help="time the first N series only")
-    options = parser.parse_args(argv)
+    given = list(sys.argv[1:] if argv is None else argv)
+    options = parser.parse_args(given)
     limit_threads(options.threads)
     try:
         bundles = find_bundles(options.bundles)
@@ -163,7 +165,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except MRClassError as error:
         print(f"mrclass: {error}", file=sys.stderr)
         return 1
-    figures |= {"made_by": _circumstances(options)}
+    command = shlex.join(["python", "-m", "mrclass.bench", *given])
+    figures |= {"data": kind_of(options.export), "made_by": _circumstances(options, command)}
     print(table(figures))
     if options.output is not None:
         from mrclass.truth import write
@@ -172,14 +175,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _circumstances(options: argparse.Namespace) -> dict[str, Any]:
+def kind_of(export: Path | None) -> str:
+    """`simulated` for the demo's export, made here (None), and what `mrclass phantom` wrote; else `unknown`.
+
+    The phantom leaves truth.csv and phantom.json in the folder of its subjects, or beside the demo's export.
+    """
+    if export is None:
+        return "simulated"
+    home = export.resolve()
+    homes = [home, home.parent] if home.name == "export" else [home]
+    made = any((one / "truth.csv").is_file() and (one / "phantom.json").is_file() for one in homes)
+    return "simulated" if made else "unknown"
+
+
+def _circumstances(options: argparse.Namespace, command: str) -> dict[str, Any]:
     import torch
 
     return {
-        "command": "python -m mrclass.bench",
-        "data": "the demo's export (simulated)"
-        if options.export is None
-        else "an export named on the command line",
+        "command": command,
+        "data": "the demo's export" if options.export is None else "an export named on the command line",
         "device": torch.cuda.get_device_name() if options.device.startswith("cuda") else processor(),
         "cores": cores(),
         "threads": options.threads,
