@@ -2,6 +2,7 @@
 
     python3 template/render.py --write     writes bundles/mrclass_*/ (never their models/)
     python3 template/render.py --check     compares byte for byte; exit code 1 names what differs
+    python3 template/render.py --release   the same, and names the blocks that nothing has filled yet
 
 Reads template/, LICENSE, results/*.json and the sha256 of each models/model.pt. A row of table.json is a
 bundle, a column names the config ids that its value replaces (FILE::id::id; a list is entered by the class
@@ -28,6 +29,7 @@ TEMPLATE = Path(__file__).resolve().parent
 ROOT = TEMPLATE.parent
 # Folders of a bundle that are not rendered: weights, and what its runs write.
 LEFT_ALONE = ("models", "eval")
+UNFILLED = ("Not recorded yet: ", "Not measured yet: ")  # how a block without its results begins
 
 
 class TemplateError(Exception):
@@ -189,6 +191,16 @@ def check(root: Path = ROOT) -> list[str]:
     ]
 
 
+def unfilled(root: Path = ROOT) -> list[str]:
+    """Blocks that still say what is to be run to fill them, one line each: a release has none."""
+    return [
+        f"{path.relative_to(root)}: {line}"
+        for path, content in wanted(root).items()
+        for line in content.decode(errors="replace").splitlines()
+        if line.startswith(UNFILLED)
+    ]
+
+
 def write(root: Path = ROOT) -> list[Path]:
     """Writes what differs, and removes pictures of other weights; the paths written or removed."""
     files = wanted(root)
@@ -211,6 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--write", action="store_true", help="write what differs")
     what.add_argument("--check", action="store_true", help="name what differs, write nothing")
+    what.add_argument("--release", action="store_true", help="as --check, and name blocks not filled yet")
     chosen = parser.parse_args(arguments)
     try:
         if chosen.write:
@@ -220,14 +233,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{len(changed)} files written", file=sys.stderr)
             return 0
         lines = check()
+        missing = unfilled() if chosen.release else []
     except (TemplateError, cards.CardError, record.RecordError, OSError, json.JSONDecodeError) as error:
         print(f"template: {error}", file=sys.stderr)
         return 1
-    for line in lines:
+    for line in [*lines, *missing]:
         print(line)
     if lines:
         print("Run: python3 template/render.py --write", file=sys.stderr)
-    return 1 if lines else 0
+    return 1 if lines or missing else 0
 
 
 if __name__ == "__main__":

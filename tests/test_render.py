@@ -68,6 +68,23 @@ def test_a_touched_a_missing_and_a_strange_file_are_named(house: Path) -> None:
     ]
 
 
+def test_a_block_that_nothing_has_filled_is_as_rendered_and_named_with_its_document(house: Path) -> None:
+    (house / "README.md").write_text("<!-- results:bench -->\n<!-- /results:bench -->\n")
+    render.write(house)
+    assert render.check(house) == []
+    assert "README.md: Not measured yet: `make bench` writes it." in render.unfilled(house)
+
+
+def test_a_release_fails_where_a_block_is_not_filled_and_a_check_does_not(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(render, "check", lambda: [])
+    monkeypatch.setattr(render, "unfilled", lambda: ["README.md: Not recorded yet"])
+    assert render.main(["--check"]) == 0
+    assert render.main(["--release"]) == 1
+    assert capsys.readouterr().out == "README.md: Not recorded yet\n"
+
+
 def test_weights_are_never_rendered_but_their_hash_is(house: Path) -> None:
     weights = house / "bundles" / "mrclass_swi" / "models" / "model.pt"
     weights.parent.mkdir()
