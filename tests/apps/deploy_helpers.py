@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 from dicom_files import image, stack, uid, write
+from monaideploy_double import install
 from pydicom import dcmread
 from tiny_bundles import NO, WITH_N4, YES, make_bundle
 from tiny_volumes import write_volume
@@ -34,6 +37,18 @@ def small_study(folder: Path) -> Path:
     write_volume(folder / "stray.nii")
     (folder / "README.TXT").write_text("no image")
     return folder
+
+
+def start(monkeypatch: pytest.MonkeyPatch, study: Path, out: Path, models: Path, **knobs: Any) -> None:
+    """Runs the app as `python apps/monai_deploy -i STUDY -o OUT -m MODELS` does."""
+    install(monkeypatch)
+    from mrclass_deploy.app import MRClass
+
+    argv = ["apps/monai_deploy", "-i", str(study), "-o", str(out), "-m", str(models)]
+    monkeypatch.setattr(sys, "argv", argv)
+    app = MRClass(argv)
+    app.sections["mrclass"] |= knobs
+    app.run()
 
 
 def items(report: Any) -> Iterator[Any]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from pydicom import dcmread
+from pydicom.errors import InvalidDicomError
 
 
 class CountCondition:
@@ -38,8 +39,15 @@ class Operator:
     def setup(self, spec: Any) -> None: ...
 
 
+class Study(SimpleNamespace):
+    """A study and its series."""
+
+    def get_all_series(self) -> list[Any]:
+        return list(self.series.values())
+
+
 class DICOMDataLoaderOperator(Operator):
-    """Reads every file of a folder, one series each."""
+    """Reads every file of a folder; drops and mixes up what the SDK's loader does."""
 
     def __init__(
         self, fragment: Any, *args: Any, input_folder: Path, must_load: bool = True, **kwargs: Any
@@ -51,13 +59,23 @@ class DICOMDataLoaderOperator(Operator):
         spec.output(self.output_name)
 
     def load_data_to_studies(self, folder: Path) -> list[Any]:
-        studies: dict[str, list[Any]] = {}
+        studies: dict[str, Study] = {}
+        series: set[str] = set()  # of all studies: the first one keeps a SeriesInstanceUID
         for path in sorted(folder.iterdir()):
-            header = dcmread(path)
-            series = SimpleNamespace(SeriesInstanceUID=header.SeriesInstanceUID, header=header)
-            studies.setdefault(header.StudyInstanceUID, []).append(series)
+            try:
+                header = dcmread(path)
+            except InvalidDicomError:  # alone of all errors
+                continue
+            if not all(word in header for word in ("StudyInstanceUID", "SOPInstanceUID", "SOPClassUID")):
+                continue
+            uid = str(header.StudyInstanceUID)
+            study = studies.setdefault(uid, Study(StudyInstanceUID=uid, series={}))
+            if header.SeriesInstanceUID not in series:
+                series.add(header.SeriesInstanceUID)
+                one = SimpleNamespace(SeriesInstanceUID=header.SeriesInstanceUID, header=header)
+                study.series[header.SeriesInstanceUID] = one
         assert studies or not self._must_load
-        return [SimpleNamespace(StudyInstanceUID=uid, series=series) for uid, series in studies.items()]
+        return list(studies.values())
 
 
 class DICOMSeriesSelectorOperator(Operator):
@@ -73,13 +91,16 @@ class DICOMSeriesSelectorOperator(Operator):
         spec.output("study_selected_series_list")
 
     def compute(self, op_input: Any, op_output: Any, context: Any) -> None:
-        if not self.rules:
+        studies = op_input.receive("dicom_study_list")
+        if studies and not self.rules:
             logging.warning("No selection rules given; select all series.")
         found = re.search(r'"SeriesDescription": "([^"]*)"', self.rules)
         pattern = found[1] if found else ""
         chosen = []
-        for study in op_input.receive("dicom_study_list"):
-            series = [one for one in study.series if re.search(pattern, one.header.SeriesDescription)]
+        for study in studies:
+            series = [
+                one for one in study.get_all_series() if re.search(pattern, one.header.SeriesDescription)
+            ]
             if series:
                 selected = [SimpleNamespace(series=one) for one in series]
                 chosen.append(SimpleNamespace(study=study, selected_series=selected))

@@ -5,31 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from deploy_helpers import NAME, STUDY, groups, items, reports, small_bundles, small_study
+from deploy_helpers import NAME, STUDY, groups, items, reports, small_bundles, small_study, start
 from dicom_files import uid
-from monaideploy_double import install
 from mrclass import __version__
 from mrclass.errors import MRClassError, UsageError
 from pydicom import dcmread
 
 DONE = ("99MRCLASS", "done", "done")
-
-
-def start(monkeypatch: pytest.MonkeyPatch, study: Path, out: Path, models: Path, **knobs: Any) -> None:
-    """Runs the app as `python apps/monai_deploy -i STUDY -o OUT -m MODELS` does."""
-    install(monkeypatch)
-    from mrclass_deploy.app import MRClass
-
-    argv = ["apps/monai_deploy", "-i", str(study), "-o", str(out), "-m", str(models)]
-    monkeypatch.setattr(sys, "argv", argv)
-    app = MRClass(argv)
-    app.sections["mrclass"] |= knobs
-    app.run()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import shlex
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -22,7 +21,7 @@ from mrclass.errors import MRClassError, UsageError
 from mrclass.run import classify
 
 from mrclass_deploy.findings import Study, as_json, collect, write_json
-from mrclass_deploy.intake import choose, offered, take
+from mrclass_deploy.intake import ask, choose, take
 from mrclass_deploy.settings import Settings
 from mrclass_deploy.structured_report import build
 
@@ -68,12 +67,13 @@ class IntakeOperator(DICOMDataLoaderOperator):
     """The project's intake in the place of the SDK's loader.
 
     Named outputs:
-        dicom_study_list: for the selector; each series by its first image.
+        dicom_study_list: for the selector; each series by its first image. Without rules empty: nothing is
+            asked, and what the loader would drop is not lost.
         intake: every series and file, also what is no image or cannot be read.
     """
 
-    def __init__(self, fragment: Fragment, *args: Any, exclude: Path, **kwargs: Any) -> None:
-        self.app, self.exclude = fragment, exclude
+    def __init__(self, fragment: Fragment, *args: Any, exclude: Path, rules: str, **kwargs: Any) -> None:
+        self.app, self.exclude, self.rules = fragment, exclude, rules
         super().__init__(fragment, *args, must_load=False, **kwargs)
 
     def setup(self, spec: OperatorSpec) -> None:
@@ -85,10 +85,7 @@ class IntakeOperator(DICOMDataLoaderOperator):
     def compute(self, op_input: Any, op_output: Any, context: Any) -> None:
         """Finds the series."""
         held = take(self.input_path, self.exclude)
-        with tempfile.TemporaryDirectory() as folder:
-            for index, path in enumerate(offered(held)):
-                (Path(folder) / f"{index}.dcm").symlink_to(path)
-            studies = self.load_data_to_studies(Path(folder))
+        held, studies = ask(held, self.load_data_to_studies) if self.rules else (held, [])
         op_output.emit(studies, self.output_name)
         op_output.emit(held, "intake")
 
@@ -119,12 +116,13 @@ class EnsembleOperator(Operator):
         selected = op_input.receive("study_selected_series_list") or []
         held = op_input.receive("intake")
         out = self.output / RUN
-        chosen = {
-            (str(study.study.StudyInstanceUID), str(one.series.SeriesInstanceUID))
-            for study in selected
-            for one in study.selected_series
-        }
-        held = choose(held, chosen)
+        if self.settings.rules:
+            chosen = {
+                (str(study.study.StudyInstanceUID), str(one.series.SeriesInstanceUID))
+                for study in selected
+                for one in study.selected_series
+            }
+            held = choose(held, chosen)
         result = classify(
             [self.source],
             out,
