@@ -3,8 +3,8 @@
     python apps/monai_deploy/lay_out.py runs/map
 
 A container has no checkout, so mrclass lies beside __main__.py and requirements.txt names what both need.
-Writes the named folder only, and makes it anew where it laid it out before; any other that holds something is
-refused.
+Writes the named folder only, and in it laid-out.txt: the names of its files, before they are written. Called
+again, it removes those and makes them anew; a folder that holds anything else is refused.
 """
 
 from __future__ import annotations
@@ -14,14 +14,15 @@ import shutil
 import sys
 from collections.abc import Sequence
 from importlib.metadata import requires
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from mrclass.errors import UsageError
 
 APP = Path(__file__).resolve().parent
 PACKAGE = APP.parents[1] / "ensemble" / "mrclass"
 PARTS = ("__main__.py", "app.yaml", "mrclass_deploy")
-OWN = ("mrclass_deploy", "mrclass")  # both lie side by side only where this was called before
+REQUIREMENTS = "requirements.txt"
+WRITTEN = "laid-out.txt"
 
 
 def lay_out(place: Path) -> list[str]:
@@ -32,25 +33,62 @@ def lay_out(place: Path) -> list[str]:
     """
     if place.exists() and not place.is_dir():
         raise UsageError(f"{place} is a file; wanted a folder to lay the application out in. Name another.")
-    if place.is_dir() and any(place.iterdir()):
-        if not all((place / own).is_dir() for own in OWN):
-            raise UsageError(
-                f"{place} holds files that were not laid out here; wanted a new or empty folder, or one of "
-                f"an earlier call (with {' and '.join(OWN)} in it). Name another."
-            )
-        shutil.rmtree(place)
+    sources = {name: source for part in PARTS for name, source in _files(APP / part, part)}
+    sources |= dict(_files(PACKAGE, PACKAGE.name))
+    known = _clear(place)
     place.mkdir(parents=True, exist_ok=True)
-    no_bytes = shutil.ignore_patterns("__pycache__")
-    for name in PARTS:
-        source = APP / name
-        if source.is_dir():
-            shutil.copytree(source, place / name, ignore=no_bytes)
-        else:
-            shutil.copyfile(source, place / name)
-    shutil.copytree(PACKAGE, place / "mrclass", ignore=no_bytes)
-    lines = [*_lines("constraints.txt"), *_lines("requirements.txt"), *_own()]
-    (place / "requirements.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with (place / WRITTEN).open("a", encoding="utf-8") as file:  # no name is lost if this ends halfway
+        file.writelines(f"\n{name}" for name in [*sources, REQUIREMENTS] if name not in known)
+    for name, source in sources.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, place / name)
+    lines = [*_lines("constraints.txt"), *_lines(REQUIREMENTS), *_own()]
+    (place / REQUIREMENTS).write_text("\n".join(lines) + "\n", encoding="utf-8")
     return lines
+
+
+def _files(source: Path, name: str) -> list[tuple[str, Path]]:
+    """A file, or all below a folder but bytecode: its name where it is laid out, and itself."""
+    found = sorted(source.rglob("*")) if source.is_dir() else [source]
+    return [
+        (PurePosixPath(name, path.relative_to(source).as_posix()).as_posix(), path)
+        for path in found
+        if path.is_file() and not _is_bytecode(path)
+    ]
+
+
+def _is_bytecode(path: Path) -> bool:
+    return path.name == "__pycache__" or (path.parent.name == "__pycache__" and path.suffix == ".pyc")
+
+
+def _clear(place: Path) -> set[str]:
+    """Removes what earlier calls wrote; the names of laid-out.txt, which stays.
+
+    Raises:
+        UsageError: there is something else; all stays.
+    """
+    book = place / WRITTEN
+    names = {*book.read_text(encoding="utf-8").splitlines()} - {""} if book.is_file() else set()
+    known = {place / name for name in names}
+    folders = {folder for path in known for folder in path.parents} - {place, *place.parents}
+    here = sorted(place.rglob("*"))
+    others = [
+        path
+        for path in here
+        if path != book
+        and not (_is_bytecode(path) and folders.intersection(path.parents))
+        and not (path in folders and path.is_dir() and not path.is_symlink())
+        and not (path in known and not path.is_dir())
+    ]
+    if others:
+        raise UsageError(
+            f"{place} holds {others[0].relative_to(place)}, which was not laid out here; wanted a new or "
+            "empty folder, or one of an earlier call as it was left. Name another, or move that away."
+        )
+    for path in reversed(here):  # a folder comes after what it holds
+        if path != book:
+            path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+    return names
 
 
 def _lines(name: str) -> list[str]:

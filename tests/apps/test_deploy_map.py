@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ def laid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "map"
 
 
+def _names(folder: Path) -> set[str]:
+    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
 def section() -> dict[str, Any]:
     """The section `mrclass` of app.yaml, one line a knob."""
     lines = (APP / "app.yaml").read_text().split("\nmrclass:\n")[1].splitlines()
@@ -33,7 +38,7 @@ def section() -> dict[str, Any]:
 
 
 def test_the_folder_holds_the_application_and_the_package(laid: Path) -> None:
-    names = {path.relative_to(laid).as_posix() for path in laid.rglob("*") if path.is_file()}
+    names = _names(laid)
     assert {"__main__.py", "app.yaml", "mrclass_deploy/app.py", "mrclass/run.py", "requirements.txt"} <= names
     assert "mrclass/report/page.css" in names
     assert not any("__pycache__" in name for name in names)
@@ -50,21 +55,67 @@ def test_its_requirements_pin_what_the_constraints_pin_and_name_what_mrclass_nee
     assert not any(line.startswith("#") or "extra ==" in line for line in lines)
 
 
-def test_laying_out_again_leaves_nothing_of_before(laid: Path) -> None:
-    (laid / "old.py").write_text("")
-    sys.modules["lay_out"].lay_out(laid)
-    assert not (laid / "old.py").exists()
-
-
-def test_a_folder_of_somebody_elses_files_is_refused_and_kept(
-    laid: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_laying_out_again_leaves_nothing_of_a_module_that_is_no_more(
+    laid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs = tmp_path / "thesis" / "chapter.txt"
-    (theirs.parent / "mrclass_deploy").mkdir(parents=True)  # as in the application's own source
-    theirs.write_text("years of work")
-    assert sys.modules["lay_out"].main([str(theirs.parent)]) == 2
-    assert theirs.read_text() == "years of work"
-    assert "wanted a new or empty folder" in capsys.readouterr().err
+    package = tmp_path / "mrclass"
+    package.mkdir()
+    (package / "old.py").write_text("")
+    module = sys.modules["lay_out"]
+    with monkeypatch.context() as before:
+        before.setattr(module, "PACKAGE", package)
+        module.lay_out(laid)
+    assert sorted(os.listdir(laid / "mrclass")) == ["old.py"]
+    module.lay_out(laid)
+    assert not (laid / "mrclass" / "old.py").exists() and (laid / "mrclass" / "run.py").is_file()
+
+
+@pytest.mark.parametrize("name", ["notes.txt", "mrclass/notes.txt", "bundles/mrclass_t1w/model.pt"])
+def test_a_file_that_somebody_put_into_the_folder_is_refused_and_kept(
+    laid: Path, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (laid / name).parent.mkdir(parents=True, exist_ok=True)
+    (laid / name).write_text("years of work")
+    assert sys.modules["lay_out"].main([str(laid)]) == 2
+    assert (laid / name).read_text() == "years of work" and (laid / "mrclass" / "run.py").is_file()
+    said = capsys.readouterr().err
+    assert f"holds {name.split('/m')[0]}" in said and "wanted a new or empty folder" in said
+
+
+def test_files_of_the_same_names_that_were_not_laid_out_are_refused_and_kept(
+    laid: Path, tmp_path: Path
+) -> None:
+    for name in ("mrclass/run.py", "mrclass_deploy/app.py", "requirements.txt"):
+        (tmp_path / "theirs" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "theirs" / name).write_text("years of work")
+    with pytest.raises(UsageError, match="was not laid out here"):
+        sys.modules["lay_out"].lay_out(tmp_path / "theirs")
+    assert (tmp_path / "theirs" / "requirements.txt").read_text() == "years of work"
+
+
+def test_a_call_that_ended_halfway_can_be_made_again(
+    laid: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module, copied = sys.modules["lay_out"], []
+
+    def copy(source: Path, target: Path) -> None:
+        if len(copied) == 3:
+            raise KeyboardInterrupt
+        copied.append(target.write_bytes(source.read_bytes()))
+
+    with monkeypatch.context() as ends:
+        ends.setattr(module.shutil, "copyfile", copy)
+        with pytest.raises(KeyboardInterrupt):
+            module.lay_out(tmp_path / "half")
+    module.lay_out(tmp_path / "half")
+    assert _names(tmp_path / "half") == _names(laid)
+
+
+def test_bytecode_of_a_run_does_not_stand_in_the_way(laid: Path) -> None:
+    (laid / "mrclass" / "__pycache__").mkdir()
+    (laid / "mrclass" / "__pycache__" / "run.cpython-312.pyc").write_bytes(b"")
+    sys.modules["lay_out"].lay_out(laid)
+    assert not (laid / "mrclass" / "__pycache__").exists()
 
 
 def test_a_file_is_no_place_to_lay_out(laid: Path, tmp_path: Path) -> None:
