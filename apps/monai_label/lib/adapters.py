@@ -67,7 +67,8 @@ class WebStore(LocalDatastore):
         source = patients(self._work / TABLE, "source").get(image_id, "")
         if source and Path(uri).is_dir() and not any(Path(uri).iterdir()):
             try:
-                fetch(self._client, source, Path(uri))
+                count = patients(self._work / TABLE, "files").get(image_id, "")
+                fetch(self._client, source, Path(uri), int(count or 0))
             except SeriesError as error:
                 raise HTTPException(502, str(error)) from error
         return uri

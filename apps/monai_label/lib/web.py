@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from mrclass.dicom import pseudonym
 from mrclass.errors import SeriesError, UsageError
 
@@ -22,6 +23,7 @@ WANTED = (
     "SeriesDescription",
     "NumberOfSeriesRelatedInstances",
 )  # beside what QIDO-RS always gives
+LOCKS = ".fetching"  # folder beside that of the images
 STUDY, UID, MODALITY, PATIENT = "0020000D", "0020000E", "00080060", "00100020"
 DESCRIPTION, INSTANCES = "0008103E", "00201209"
 
@@ -64,27 +66,45 @@ def offer(client: Any, images: Path, table: Path) -> list[Laid]:
     return laid
 
 
-def fetch(client: Any, source: str, folder: Path) -> None:
+def fetch(client: Any, source: str, folder: Path, count: int) -> None:
     """The instances of a series into its folder; all of them, or none.
+
+    Whoever asks while another thread or process fetches the series waits for it, and then has it.
 
     Args:
         client: of dicomweb_client.
         source: studies/UID/series/UID, as in series.csv.
         folder: of the series, there already.
+        count: how many instances the server said that the series has, 0 where it did not say; more than that
+            may have come to the server since.
 
     Raises:
-        SeriesError: the server does not give them.
+        SeriesError: the server does not give them, or gives fewer.
     """
     _, study, _, series = source.split("/", 3)
-    part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent.parent))
-    try:
-        for number, instance in enumerate(client.retrieve_series(study, series)):
-            instance.save_as(part / f"{number:06d}.dcm")  # no name of the server's decides where it goes
-        part.replace(folder)  # onto the empty folder
-    except Exception as error:  # as above; also pydicom's
-        raise SeriesError(f"The DICOMweb server does not give the series: {error}.") from error
-    finally:
-        shutil.rmtree(part, ignore_errors=True)
+    locks = folder.parent.parent / LOCKS
+    locks.mkdir(exist_ok=True)
+    with FileLock(locks / f"{folder.name}.lock"):
+        if any(folder.iterdir()):
+            return
+        part = Path(tempfile.mkdtemp(prefix=".part-", dir=folder.parent.parent))
+        try:
+            number = 0
+            for number, instance in enumerate(client.retrieve_series(study, series), 1):
+                # no name of the server's decides where it goes
+                instance.save_as(part / f"{number - 1:06d}.dcm")
+            if number < max(count, 1):
+                raise SeriesError(
+                    f"The DICOMweb server gives {number} instances of the series; wanted {max(count, 1)}. "
+                    "Ask again, or start this server anew where the series has become smaller."
+                )
+            part.replace(folder)  # onto the empty folder
+        except SeriesError:
+            raise
+        except Exception as error:  # as above; also pydicom's
+            raise SeriesError(f"The DICOMweb server does not give the series: {error}.") from error
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
 
 
 def value(series: Mapping[str, Any], tag: str) -> str:
