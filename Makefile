@@ -50,6 +50,7 @@ help:
 
 $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what it needs into $(VENV): about 7 GB with PyTorch's CUDA build, some minutes."
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
 	touch $@
 
@@ -57,6 +58,7 @@ install: $(STAMP)
 
 demo: $(STAMP)
 	rm -rf demo/out
+	@echo "Simulating two patients, then looking at their 25 series: a few minutes."
 	$(BIN)/mrclass phantom demo --demo
 	$(BIN)/mrclass classify demo/export -o demo/out --bundles bundles $(ALLOW_UNREADABLE)
 	@echo "Open demo/out/report.html in a browser. What was simulated stands in demo/truth.csv."

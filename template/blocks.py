@@ -144,7 +144,7 @@ def audit(content: Mapping[str, Any] | None) -> str:
     lines = [
         table(["label", "series", "agree", "disagree", "silent", "disagree or silent"], rows),
         "",
-        f"{described['distinct']} different descriptions, {misleading} of them misleading.",
+        f"{described['distinct']} different descriptions, {misleading} of them on series labelled otherwise.",
         f"The contrast agent tag names an agent: {named}. Series not counted: {left}.",
     ]
     return "\n".join(lines)

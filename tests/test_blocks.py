@@ -99,7 +99,7 @@ def test_an_audit_is_quoted_per_label_and_in_all(tmp_path: Path) -> None:
     text = cards.fill_blocks(block, cards.Results.read(tmp_path))
     assert "| T1w | 4 | 2 | 1 (25.0 % [5.0, 70.0]) | 1 | 2 (50.0 % [5.0, 70.0]) |" in text
     assert "| all | 4 |" in text and "ADC" not in text  # of which there is none
-    assert "2 different descriptions, 1 (50.0 % [5.0, 70.0]) of them misleading." in text
+    assert "2 different descriptions, 1 (50.0 % [5.0, 70.0]) of them on series labelled otherwise." in text
     assert "T1ce 0 of 0. Series not counted: 3 skipped." in text
     missing = cards.fill_blocks(block, cards.Results.read(tmp_path / "nothing"))
     assert "Not measured yet: `make audit` writes it." in missing

@@ -248,6 +248,11 @@ def test_a_label_before_a_colon_counts_and_a_strange_one_is_refused_with_the_cho
         truth.read(known(folder, "north/a.nii,nonbrain:knee,,"))
 
 
+def test_a_line_without_a_label_is_one_nobody_named(folder: Path) -> None:
+    lines = known(folder, "north/a.nii,T1w,,", "north/b.nii,,,")
+    assert truth.read(lines) == [("north/a.nii", "t1w", "")]
+
+
 def test_strange_labels_can_be_given_a_meaning_or_left_out(folder: Path) -> None:
     renamed = {"nonbrain": "other", "invalid": "skip"}
     lines = known(folder, "a,nonbrain:knee,,", "b,invalid:no pixels,,", "c,T1,,", renamed=renamed)

@@ -106,7 +106,9 @@ def test_a_b_value_makes_other_and_zero_does_only_in_a_split_diffusion_series() 
     spin_echo = {"ScanningSequence": "SE", "RepetitionTime": 6000, "EchoTime": 90}
     assert header_label({**spin_echo, "DiffusionBValue": 1000}).label == "other"
     assert header_label({**spin_echo, "DiffusionBValue": 0}).label == "t2w"
-    assert header_label(spin_echo, {"DiffusionBValue": 0}).label == "other"
+    split = header_label(spin_echo, {"DiffusionBValue": 0})
+    assert split.label == "other"
+    assert "b-value 0 s/mm2: the unweighted image of a diffusion series." in split.evidence
 
 
 @pytest.mark.parametrize(

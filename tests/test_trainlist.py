@@ -2,47 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import json
-from collections.abc import Callable
 from pathlib import Path
 
 import nibabel
-import numpy as np
 import pytest
-from mrclass import cli, datalist, trainlist
+from boxes import Make, eight, maker, volume
+from mrclass import datalist, trainlist
 from mrclass.errors import UsageError
-from mrclass.gather import Volume
-
-Make = Callable[..., Path]
 
 
 @pytest.fixture
 def make(tmp_path: Path) -> Make:
-    """Writes a box of the given pixels, 2 mm, in five slices of 64 x 64; `grey` tells boxes apart."""
-
-    def write(name: str, grey: int, rows: int = 40, columns: int = 40) -> Path:
-        voxels = np.zeros((64, 64, 5), np.uint8)
-        voxels[32 - rows // 2 : 32 + rows // 2, 32 - columns // 2 : 32 + columns // 2] = 200
-        voxels[32, 32] = grey
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        nibabel.save(nibabel.Nifti1Image(voxels, np.diag([2.0, 2.0, 2.0, 1.0])), path)
-        return path
-
-    return write
-
-
-def volume(image: Path, label: str, patient: str, source: str = "here", section: str = "") -> Volume:
-    return Volume(image, label, patient, source, section)
-
-
-def eight(make: Make, label: str = "t1w", first: int = 0) -> list[Volume]:
-    """Eight volumes of eight patients, of two sources in turn."""
-    return [
-        volume(make(f"{label}{n}.nii.gz", first + n), label, f"{label}-p{n}", f"s{n % 4}") for n in range(8)
-    ]
+    return maker(tmp_path)
 
 
 def placed(listed: trainlist.Listed, key: str = "patient") -> dict[str, set[str]]:
@@ -246,59 +218,3 @@ def test_what_has_no_section_follows_its_patient(make: Make) -> None:
     parts = placed(trainlist.make([*given, *more]), "image")
     assert more[0].image in parts["training"]
     assert more[1].image in parts["validation"]
-
-
-def test_labels_with_few_patients_and_labels_that_are_missing_are_told(make: Make) -> None:
-    one = volume(make("one.nii.gz", 90), "flair", "q")
-    told = trainlist.make([*eight(make), one]).warnings
-    assert "FLAIR comes from 1 patient, which cannot be in both sections." in told
-    assert "No volume of T1ce, T2w, ADC, SWI, other." in told
-    assert not any(sentence.startswith("T1w") for sentence in told)
-
-
-def test_one_volume_without_a_patient_is_told_in_the_singular(make: Make) -> None:
-    alone = [Volume(make(f"x{n}.nii.gz", 80 + n), "t1w", f"x{n}", "here", guessed=True) for n in (0, 1)]
-    assert "1 volume without a patient" in trainlist.make([*eight(make), alone[0]]).warnings[0]
-    assert "2 volumes without a patient" in trainlist.make([*eight(make), *alone]).warnings[0]
-
-
-# ---- the command
-
-
-def test_the_command_writes_a_list_that_the_bundles_read(
-    make: Make, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    volumes = [*eight(make), *eight(make, "t2w", 100)]
-    lines = [f"{v.image.name},{v.label},{v.patient},{v.source}" for v in volumes]
-    lines.append("t1w3.nii.gz,T1w,t1w-p3,s3")
-    (tmp_path / "c.csv").write_text("\n".join(["file,label,patient,source", *lines]))
-    file = tmp_path / "out" / "list.json"
-    code = cli.main(
-        ["datalist", "--catalogue", str(tmp_path / "c.csv"), "--relative-to", str(tmp_path), "-o", str(file)]
-    )
-    out, err = capsys.readouterr()
-    assert (code, out) == (0, f"{file}\n")
-    sections = datalist.load(str(file), dataset_dir=str(tmp_path), positives=["t2w"])
-    assert [len(sections[name]) for name in datalist.SECTIONS] == [12, 4]
-    content = json.loads(file.read_text())
-    assert content["training"][0].keys() == {"image", "label", "patient", "source"}
-    assert (content["made_by"]["by"], content["made_by"]["seed"]) == ("patient", 0)
-    table = [" ".join(line.split()) for line in err.splitlines()]
-    assert table[:4] == [
-        "LABEL TRAINING VALIDATION",
-        "T1w 6 of 6 patients 2 of 2 patients",
-        "T2w 6 of 6 patients 2 of 2 patients",
-        "all 12 of 12 patients 4 of 4 patients",
-    ]
-    assert "Left out, 1 of 17" in err
-    with file.with_name("list-left-out.csv").open(newline="") as aside:
-        (row,) = csv.DictReader(aside)
-    assert row["reason"].startswith("the same image again: ")
-
-
-def test_an_unsplit_list_is_a_plain_one(make: Make, tmp_path: Path) -> None:
-    for n in range(3):
-        make(f"sorted/T1w/p{n}/a.nii.gz", n)
-    file = tmp_path / "list.json"
-    assert cli.main(["datalist", "--folders", str(tmp_path / "sorted"), "--unsplit", "-o", str(file)]) == 0
-    assert [entry["patient"] for entry in json.loads(file.read_text())] == ["p0", "p1", "p2"]

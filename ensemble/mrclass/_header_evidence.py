@@ -55,7 +55,8 @@ def b_value(header: Mapping[str, Any]) -> Claim | None:
     # Some vendors write b = 0 on everything; of a volume that was split by its b-value it is the b0 image.
     if value is None or value < 0 or (value == 0 and not header.get("SplitByBValue")):
         return None
-    return Claim("b-value", OTHER, f"b-value {value:g} s/mm2: diffusion-weighted.")
+    kind = "diffusion-weighted" if value else "the unweighted image of a diffusion series"
+    return Claim("b-value", OTHER, f"b-value {value:g} s/mm2: {kind}.")
 
 
 def acquisition_contrast(header: Mapping[str, Any]) -> Claim | None:

@@ -38,6 +38,7 @@ class Volume:
         source: where it comes from: hospital, scanner, data set.
         section: training or validation where a catalogue fixes it, else "".
         guessed: whether no patient was named, so that the file, or its folder, counts as one.
+        doubtful: whether a run was in conflict about it, and its label is still the run's.
         family: set when volumes are split: all that must stay on one side has the same text.
         content: sha256 of its voxels, once they were looked at.
     """
@@ -48,6 +49,7 @@ class Volume:
     source: str
     section: str = ""
     guessed: bool = False
+    doubtful: bool = False
     family: str = ""
     content: str = ""
 
@@ -199,7 +201,9 @@ def reviewed(
             root = Path(roots[str(put.row["series_key"])])
             subject = bids_subject(str(put.row["source"])) or bids_subject(root.name)
             patient, guessed = subject or patient, not subject
-        volumes.append(Volume(image, label, patient, source or out.resolve().name, guessed=guessed))
+        doubtful = bool(put.row["conflict"]) and put.row["label"] == label
+        name = source or out.resolve().name
+        volumes.append(Volume(image, label, patient, name, guessed=guessed, doubtful=doubtful))
     for row, reason in done.plan.left:
         if int(row["row_id"]) in known:
             left.append(Left(str(row["source"]), known[int(row["row_id"])][0], reason))
@@ -212,10 +216,8 @@ def _known(out: Path, truth: Truth) -> tuple[dict[int, tuple[str, str]], list[Le
     from mrclass import truth as truths
     from mrclass.ledger import FILE_NAME, Ledger
 
-    # a row without a label, in a copy of results.csv, is one nobody named
-    renamed = {"": truths.SKIP, **(truth.renamed or {})}
     column = _row_or_file(truth)
-    lines = truths.lines(replace(truth, file_column=column, renamed=renamed))
+    lines = truths.lines(replace(truth, file_column=column))
     with Ledger(out / FILE_NAME, create=False) as book:
         rows, roots = book.rows(), book.roots()
     if column == "row_id":

@@ -210,6 +210,9 @@ def _warnings(sections: Sections, by: str) -> list[str]:
     if guessed:
         volumes = "1 volume" if guessed == 1 else f"{guessed} volumes"
         told = [f"{volumes} without a patient: each file, or of a run each folder, counts as one."]
+    doubtful = sum(volume.doubtful for volume in held)
+    if doubtful:
+        told += [f"{doubtful} of the volumes in conflict still have the run's own label: look at them."]
     families_of = {key: {v.family for v in held if v.label == key} for key in labels.KEYS}
     missing = [labels.display(key) for key, families in families_of.items() if not families]
     told += [f"No volume of {', '.join(missing)}."] if missing else []

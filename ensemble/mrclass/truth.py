@@ -85,7 +85,9 @@ def lines(truth: Truth, wanted: Sequence[str] = ()) -> list[tuple[dict[str, str]
 
 
 def label_key(text: str, truth: Truth) -> str:
-    """Label key of a label in the CSV; `other:fMRI` is taken for `other`."""
+    """Label key of a label in the CSV; `other:fMRI` is taken for `other`; an empty one is `skip`."""
+    if not text.strip():
+        return SKIP
     for name in (text, text.partition(":")[0]):
         if name.strip().lower() in (truth.renamed or {}):
             return (truth.renamed or {})[name.strip().lower()]

@@ -30,7 +30,7 @@ def test_the_table_of_the_terminal_counts_and_names_the_patterns() -> None:
     assert [line.split()[0] for line in lines[1:5]] == ["T1w", "T1ce", "other", "all"]
     assert "     1  header T1w   image T1ce  T1 TRA (1)" in lines
     assert lines[-1] == (
-        "5 different descriptions, 2 of them misleading. 1 series skipped, not counted. "
+        "5 different descriptions, 2 of them on series labelled otherwise. 1 series skipped, not counted. "
         "1 description proposed where the header is silent."
     )
 

@@ -84,6 +84,16 @@ def test_a_conflict_names_the_labels_that_reached_their_thresholds(tmp_path: Pat
     assert "▲ conflict T2w and FLAIR reach their thresholds" in Page(written(tmp_path, [row])).text
 
 
+def test_bars_mark_other_claimants_in_a_conflict_alone(tmp_path: Path) -> None:
+    agreed = done(1, label="t1ce", candidates=["t1w"], scores={"t1w": 0.95, "t1ce": 0.99})
+    torn = done(
+        2, label="t2w", conflict=True, candidates=["t2w", "flair"], scores={"t2w": 0.9, "flair": 0.85}
+    )
+    (tmp_path / "agreed").mkdir()
+    assert '<li class="also">' not in written(tmp_path / "agreed", [agreed])
+    assert '<li class="also">' in written(tmp_path, [torn])
+
+
 def test_other_shows_whose_score_it_is(tmp_path: Path) -> None:
     row = done(1, label="other", score=0.61, scores={"t1w": 0.61, "t2w": 0.1}, votes={"t1w": 7, "t2w": 0})
     assert "closest: T1w 0.610, threshold 0.900, 7 of 10 slices" in Page(written(tmp_path, [row])).text

@@ -36,6 +36,14 @@ def test_the_labels_are_the_persons_and_the_volumes_are_made(done: Done, tmp_pat
     assert left == []
 
 
+def test_a_conflict_that_keeps_the_runs_label_is_doubtful(done: Done, tmp_path: Path) -> None:
+    truth = by_folder(done, tmp_path, "a/t1,T1w", "a/odd,T2w")
+    volumes, _ = gather.reviewed(done.out, truth, tmp_path / "volumes")
+    assert [volume.label for volume in volumes if volume.doubtful] == ["t2w"]
+    mended = by_folder(done, tmp_path, "a/t1,T1w", "a/odd,FLAIR")
+    assert not any(volume.doubtful for volume in gather.reviewed(done.out, mended, tmp_path / "again")[0])
+
+
 def test_only_series_with_a_label_are_converted(done: Done, tmp_path: Path) -> None:
     gather.reviewed(done.out, by_folder(done, tmp_path, "a/t2,T2w"), tmp_path / "volumes")
     assert len(list((tmp_path / "volumes").rglob("*.nii.gz"))) == 1

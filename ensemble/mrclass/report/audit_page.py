@@ -121,7 +121,7 @@ def _patterns(found: Audit, figures: Mapping[str, Any], pictures: Pictures) -> s
     described = figures["descriptions"]
     lead = (
         f"{described['distinct']} different descriptions, {described['misleading']['hits']} of them"
-        f" misleading ({percent(described['misleading'])})."
+        f" on series labelled otherwise ({percent(described['misleading'])})."
         if described["distinct"]
         else ""
     )

@@ -97,7 +97,9 @@ def _sentence(found: Audit, figures: Mapping[str, Any]) -> str:
     parts = []
     if described["distinct"]:
         hits = described["misleading"]["hits"]
-        parts.append(f"{described['distinct']} different descriptions, {hits} of them misleading.")
+        parts.append(
+            f"{described['distinct']} different descriptions, {hits} of them on series labelled otherwise."
+        )
     parts += [f"{n} series {word}, not counted." for word, n in sorted(found.left_out.items())]
     if figures["proposed_descriptions"]:
         n = figures["proposed_descriptions"]

@@ -174,7 +174,7 @@ def bars(row: Row, members: Sequence[str], limits: Mapping[str, float]) -> str:
         limits: threshold of each.
     """
     scores: Mapping[str, Any] = row.get("scores") or {}
-    candidates = set(row.get("candidates") or ())
+    candidates = set(row.get("candidates") or ()) if row.get("conflict") else set()
     label = row.get("label")
     items = []
     for name in member_order([*members, *scores]):
