@@ -210,9 +210,9 @@ def card(
     return GAP.sub(lambda found: str(gaps[found[1]]), text)
 
 
-def data_license(text: str, results: Results) -> str:
-    """docs/data_license.txt: the template's words and the licences of the sources."""
-    volumes = results.training.get("volumes", [])
+def data_license(text: str, row: Mapping[str, Any], results: Results) -> str:
+    """docs/data_license.txt: the template's words and the licences of the sources of a bundle."""
+    volumes = training_text.volumes_of(row, results.training)
     lines = sorted({f"{entry['source']}: {entry['licence']}" for entry in volumes})
     listed = "\n".join(lines) or "No training data is recorded (results/training.json is not there)."
     return text.replace("{{sources}}", listed)

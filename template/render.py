@@ -120,7 +120,7 @@ def render(
     if choice and "curve" in choice:
         files[f"docs/{curves.SVG}"] = curves.svg(row, choice).encode()
     files["docs/data_license.txt"] = cards.data_license(
-        (template / "docs" / "data_license.txt").read_text(encoding="utf-8"), results
+        (template / "docs" / "data_license.txt").read_text(encoding="utf-8"), row, results
     ).encode()
     files["LICENSE"] = (root / "LICENSE").read_bytes()
     return files

@@ -18,13 +18,18 @@ def own(row: Mapping[str, Any], training: Mapping[str, Any]) -> Mapping[str, Any
     return found
 
 
+def volumes_of(row: Mapping[str, Any], training: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The training data of a bundle: what all six were trained on, and what it saw besides."""
+    return [*training.get("volumes", []), *own(row, training).get("volumes", [])]
+
+
 def section(row: Mapping[str, Any], training: Mapping[str, Any]) -> str:
     """The training section of a card: sources with licence and counts, share of simulated volumes.
 
     Raises:
         CardError: a source is neither real nor derived nor simulated.
     """
-    volumes = [*training.get("volumes", []), *own(row, training).get("volumes", [])]
+    volumes = volumes_of(row, training)
     if not volumes:
         return "**Not recorded: there is no `results/training.json`.**"
     chosen = set(row["positives"]) | set(row["negatives"]) if row["negatives"] else None
