@@ -154,7 +154,7 @@ def _told(entry: Mapping[str, Any]) -> str:
 
 
 def refined(content: Mapping[str, Any] | None) -> str:
-    """One line on weights that were trained on and not published."""
+    """One line on the four members trained on from published ones (studies/first_weights/refine.py)."""
     if not content:
         return "Not measured yet: `results/refined.json` is not there."
     areas = [

@@ -19,7 +19,7 @@ from fastapi import HTTPException
 from lib.adapters import Batch, Classify, TrainBundle, Uncertain, WebStore, web_client
 from lib.classifier import ENSEMBLE, Classifier
 from lib.slabs import SlabStore
-from lib.studies import ENDINGS, TABLE, lay_out
+from lib.studies import ENDINGS, TABLE, is_web, lay_out
 from lib.training import label_of
 from lib.web import offer
 from monailabel.config import settings
@@ -57,7 +57,7 @@ class MRClass(MONAILabelApp):
 
     def init_datastore(self) -> Datastore:
         """The series of the study folder, laid out as links, or those of a DICOMweb server."""
-        client = web_client(self.studies) if self.studies.startswith(("http://", "https://")) else None
+        client = web_client(self.studies) if is_web(self.studies) else None
         if os.environ.get(LAID, str(os.getpid())) == str(os.getpid()):
             images = self.work / "images"
             laid = offer(client, images, self.work / TABLE) if client else lay_out(Path(self.studies), images)

@@ -22,6 +22,8 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from lib.studies import is_web
+
 APP = Path(__file__).resolve().parent
 HOST = "127.0.0.1"
 PATIENCE_S = 1200  # for imports and the reading of all headers on a busy machine
@@ -81,11 +83,6 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8000)
     parser.add_argument("--once", action="store_true", help="stop after the first answer")
     return parser
-
-
-def is_web(studies: str) -> bool:
-    """Whether the studies are on a DICOMweb server."""
-    return studies.startswith(("http://", "https://"))
 
 
 def _stop(*_: Any) -> None:

@@ -130,17 +130,17 @@ def _one_label(key: str, cases: Sequence[Case]) -> dict[str, Any]:
 def _members(cases: Sequence[Case]) -> dict[str, Any]:
     """Each one-vs-all member by itself: whether it reaches its threshold, and how well its score ranks."""
     looked = [case for case in cases if case.predicted != UNREADABLE]
-    names = {name for case in looked for name in case.scores} - {"t1ce"}
+    names = {name for case in looked for name in case.scores} - {REFINEMENT}
     found = {}
     for name in sorted(names, key=lambda key: (labels.sort_key(key), key)):
-        wanted = targets(name)
-        positive = [case for case in looked if case.truth in wanted and name in case.scores]
-        negative = [case for case in looked if case.truth not in wanted and name in case.scores]
+        wanted, mine = targets(name), asked(name, cases)
+        positive = [case for case in mine if case.truth in wanted]
+        negative = [case for case in mine if case.truth not in wanted]
         area = auc([case.scores[name] for case in positive], [case.scores[name] for case in negative])
         found[name] = {
             "targets": list(wanted),
-            "sensitivity": proportion(sum(name in case.candidates for case in positive), len(positive)),
-            "specificity": proportion(sum(name not in case.candidates for case in negative), len(negative)),
+            "sensitivity": proportion(sum(claims(name, case) for case in positive), len(positive)),
+            "specificity": proportion(sum(not claims(name, case) for case in negative), len(negative)),
             "auc": None if area is None else round(area, 4),
         }
     return found

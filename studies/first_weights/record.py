@@ -13,6 +13,7 @@ import csv
 import json
 from collections import Counter, defaultdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mrclass.labels import KEYS, parse
@@ -30,6 +31,25 @@ def count(paths: list[Path]) -> dict[str, int]:
         with np.load(path, allow_pickle=False) as data:
             labels.update(str(label) for label in data["label"])
     return {key: labels[key] for key in KEYS}
+
+
+def entry(source: str, licence: str, kind: str, paths: list[Path]) -> dict[str, Any]:
+    """Slabs of these files as a line of the training data."""
+    return {"source": source, "licence": licence, "data": kind, "labels": count(paths)}
+
+
+def derived(paths: list[Path]) -> list[dict[str, Any]]:
+    """Lines of what `derive.py` and `infarct.py` made."""
+    return [
+        entry(f"real training scans, changed ({DERIVED[path.stem]})", "as the scans", "derived", [path])
+        for path in paths
+    ]
+
+
+def simulated(source: str, folders: list[Path]) -> dict[str, Any]:
+    """Line of what `simulate.py` made."""
+    files = sorted(path for folder in folders for path in folder.glob("*.npz"))
+    return entry(source, "Apache-2.0", "simulated", files)
 
 
 def main() -> None:
@@ -62,23 +82,7 @@ def main() -> None:
             "labels": {"t1ce": slices},
         }
     )
-    for path in args.derived:
-        volumes.append(
-            {
-                "source": f"real training scans, changed ({DERIVED[path.stem]})",
-                "licence": "as the scans",
-                "data": "derived",
-                "labels": count([path]),
-            }
-        )
-    volumes.append(
-        {
-            "source": "mrclass.phantom",
-            "licence": "Apache-2.0",
-            "data": "simulated",
-            "labels": count(sorted(path for folder in args.sim for path in folder.glob("*.npz"))),
-        }
-    )
+    volumes += [*derived(args.derived), simulated("mrclass.phantom", args.sim)]
     before = f" after the {args.before:,} of the weights it began from" if args.before else ""
     averaged = f", as {args.seeds} networks side by side that were averaged" if args.seeds > 1 else ""
     recipe = (

@@ -10,20 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
-from typing import Any
 
-from record import DERIVED, count
+from record import derived, simulated
 
 TRAINING = Path("results/training.json")
 LOOKED = (
     "infarcts and grey air were painted into its training after a look at errors on real validation volumes: "
     "its figures there are not those of volumes that nobody had looked at"
 )
-
-
-def entry(source: str, licence: str, kind: str, paths: list[Path]) -> dict[str, Any]:
-    """Slabs of these files as a line of the training data."""
-    return {"source": source, "licence": licence, "data": kind, "labels": count(paths)}
 
 
 def main() -> None:
@@ -36,12 +30,7 @@ def main() -> None:
     args = parser.parse_args()
     training = json.loads(TRAINING.read_text(encoding="utf-8"))
     report = json.loads((args.refined / "members.json").read_text(encoding="utf-8"))
-    volumes = [
-        entry(f"real training scans, changed ({DERIVED[path.stem]})", "as the scans", "derived", [path])
-        for path in args.derived
-    ]
-    files = sorted(path for folder in args.sim for path in folder.glob("*.npz"))
-    volumes.append(entry("mrclass.phantom, further subjects", "Apache-2.0", "simulated", files))
+    volumes = [*derived(args.derived), simulated("mrclass.phantom, further subjects", args.sim)]
     views = sum(seed["views"] for seed in report["seeds"])
     for label in args.labels:
         own = training["bundles"].setdefault(f"mrclass_{label}", {})

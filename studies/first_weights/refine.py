@@ -29,7 +29,7 @@ from mrclass.labels import KEYS
 from mrclass.stats import auc
 from slabs import Slabs, augment, gather, normalise
 from torch.nn import functional
-from trunk import QUESTIONS, REAL, follow, from_bundles, network, save, targets
+from trunk import QUESTIONS, REAL, follow, from_bundles, mean, network, save, targets
 
 MEMBERS = ("t2w", "flair", "adc", "swi")
 COLUMNS = [QUESTIONS.index(q) for q in MEMBERS]
@@ -138,13 +138,13 @@ def outputs(args: argparse.Namespace, pool: Slabs) -> None:
     """Average the seeds, train each bundle's two outputs at 224 x 224, write the members."""
     states = [torch.load(path, weights_only=True) for path in sorted(args.out.glob("refined-*.pt"))]
     net = begin(args.start)
-    mixed = {}
-    for key, value in net.state_dict().items():
-        if value.dtype.is_floating_point:
-            refined = sum(state["average"][key] for state in states) / len(states)
-            value = torch.lerp(value, refined, args.share)
-        mixed[key] = value
-    net.load_state_dict(mixed)
+    refined = mean(states)
+    net.load_state_dict(
+        {
+            key: torch.lerp(value, refined[key], args.share) if value.is_floating_point() else value
+            for key, value in net.state_dict().items()
+        }
+    )
     p = pool.weights(SHARES, REAL)
     features, label = cache(net, pool, p, args.slices, seed=5)
     with torch.no_grad():  # the head covers a fifth of the padded grid: begin with logits of the usual size

@@ -61,11 +61,15 @@ def begin(paths: list[Path]) -> tuple[dict[str, torch.Tensor], int]:
     if len(paths) == 1 and paths[0].is_dir():
         return from_bundles(paths[0]), 0
     trunks = [torch.load(path, weights_only=True) for path in paths]
-    mean = {
-        k: sum(trunk["average"][k] for trunk in trunks) / len(trunks) if v.is_floating_point() else v
-        for k, v in trunks[0]["average"].items()
+    return mean(trunks), sum(trunk["views"] + trunk.get("before", 0) for trunk in trunks)
+
+
+def mean(checkpoints: list[dict]) -> dict[str, torch.Tensor]:
+    """Mean of the running averages of checkpoints; counters are those of the first."""
+    return {
+        k: sum(one["average"][k] for one in checkpoints) / len(checkpoints) if v.is_floating_point() else v
+        for k, v in checkpoints[0]["average"].items()
     }
-    return mean, sum(trunk["views"] + trunk.get("before", 0) for trunk in trunks)
 
 
 def targets(label: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

@@ -10,7 +10,7 @@ from mrclass import labels
 from mrclass.audit import ABSENT, DENIED, NAMED, TAGS, Audit, Finding, Pattern, Proposal, proposals
 from mrclass.files import replace_text
 from mrclass.report import shell
-from mrclass.report.audit_tables import percent, shown_by
+from mrclass.report.audit_tables import descriptions, percent, shown_by
 from mrclass.report.card import LONGEST_PATH, answer_score, chip, verdict_mark
 from mrclass.report.embedded import Pictures
 from mrclass.report.series import title
@@ -118,13 +118,8 @@ def _cells(entry: Mapping[str, Any]) -> str:
 
 
 def _patterns(found: Audit, figures: Mapping[str, Any], pictures: Pictures) -> str:
-    described = figures["descriptions"]
-    lead = (
-        f"{described['distinct']} different descriptions, {described['misleading']['hits']} of them"
-        f" on series labelled otherwise ({percent(described['misleading'])})."
-        if described["distinct"]
-        else ""
-    )
+    told = descriptions(figures)
+    lead = f"{told} ({percent(figures['descriptions']['misleading'])})." if told else ""
     made = found.patterns()
     word = shown_by(found)
     body = "".join(_pattern(pattern, figures["all"]["n"], word, pictures) for pattern in made)

@@ -92,14 +92,17 @@ def _pattern_line(pattern: Mapping[str, Any], word: str, columns: int) -> str:
     return head + text.fit(", ".join(said), max(20, columns - len(head))).rstrip()
 
 
-def _sentence(found: Audit, figures: Mapping[str, Any]) -> str:
+def descriptions(figures: Mapping[str, Any]) -> str:
+    """How many descriptions differ, and how many are of series labelled otherwise; "" if there are none."""
     described = figures["descriptions"]
-    parts = []
-    if described["distinct"]:
-        hits = described["misleading"]["hits"]
-        parts.append(
-            f"{described['distinct']} different descriptions, {hits} of them on series labelled otherwise."
-        )
+    if not described["distinct"]:
+        return ""
+    hits = described["misleading"]["hits"]
+    return f"{described['distinct']} different descriptions, {hits} of them on series labelled otherwise"
+
+
+def _sentence(found: Audit, figures: Mapping[str, Any]) -> str:
+    parts = [f"{told}."] if (told := descriptions(figures)) else []
     parts += [f"{n} series {word}, not counted." for word, n in sorted(found.left_out.items())]
     if figures["proposed_descriptions"]:
         n = figures["proposed_descriptions"]
