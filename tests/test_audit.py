@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from audit_rows import seven, volume
-from mrclass.audit import ABSENT, DENIED, NAMED, agent_tag, audit, measure, proposals
+from mrclass.audit import ABSENT, DENIED, NAMED, agent_tag, audit, measure, nothing_to_compare, proposals
 from mrclass.stats import wilson
 
 
@@ -19,6 +19,15 @@ def test_what_cannot_be_compared_is_counted_apart() -> None:
     found = audit([*seven(), volume(8, "t1w", "header silent", kind="nifti")])
     assert found.left_out == {"skipped": 1, "without a header": 1}
     assert measure(found)["all"]["n"] == 6
+
+
+def test_a_run_with_nothing_to_compare_says_why() -> None:
+    found = audit([volume(8, "t1w", "header silent", kind="nifti")])
+    assert not found.findings
+    assert nothing_to_compare(found) == (
+        "whose header could be compared with its label (series: 1 without a header); "
+        "a NIfTI file has a header where its JSON sidecar lies beside it."
+    )
 
 
 def test_every_label_of_the_table_has_a_line_even_without_a_series() -> None:

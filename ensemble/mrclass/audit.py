@@ -26,6 +26,7 @@ _WORST = (DISAGREE, SILENT, AGREE)
 # What ContrastBolusAgent says.
 NAMED, DENIED, ABSENT = "names an agent", "says none", "absent or empty"
 TAGS = (NAMED, DENIED, ABSENT)
+WITHOUT_HEADER = "without a header"
 LONGEST_DESCRIPTION = 64  # characters of a SeriesDescription (DICOM PS3.5, value representation LO)
 _KEPT = (
     "series_key", "series_uid", "study_uid", "source", "kind", "description", "contrast_agent", "label",
@@ -155,10 +156,20 @@ def audit(rows: Iterable[Row], by: str = "content") -> Audit:
         if not done:
             left_out[str(volumes[0]["status"])] += 1
         elif all(row["kind"] == "nifti" and not row["header_label"] for row in done):
-            left_out["without a header"] += 1  # a NIfTI file and no sidecar: nothing there to be silent
+            left_out[WITHOUT_HEADER] += 1  # a NIfTI file and no sidecar: nothing there to be silent
             continue
         findings += _of_series(done)
     return Audit(findings, dict(left_out), by)
+
+
+def nothing_to_compare(found: Audit) -> str:
+    """Why an audit without findings has none: the end of a sentence about a run."""
+    why = "whose header could be compared with its label"
+    if found.left_out:
+        why += f" (series: {', '.join(f'{n} {reason}' for reason, n in sorted(found.left_out.items()))})"
+    if WITHOUT_HEADER in found.left_out:
+        why += "; a NIfTI file has a header where its JSON sidecar lies beside it"
+    return f"{why}."
 
 
 def _of_series(volumes: Sequence[Row]) -> Iterator[Finding]:

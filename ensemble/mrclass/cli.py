@@ -125,7 +125,7 @@ def _audit(options: argparse.Namespace) -> int:
         found = audit.audit(in_order(book))
         made_by = truth.made_by(book, options.command_line)
     if not found.findings:
-        raise MRClassError(f"{options.out} holds no series whose header could be compared with its label.")
+        raise MRClassError(f"{options.out} holds no series {audit.nothing_to_compare(found)}")
     figures = {**audit.measure(found), "made_by": made_by}
     audit_tables.write(options.out, found, figures)
     page = audit_page.write(options.out, found, figures)

@@ -15,6 +15,7 @@ from mrclass.slab import foreground
 from torch.nn import functional
 
 LIMIT = 5.0
+PIXEL = 2.0  # mm, of cached slabs
 
 
 def quick() -> torch.autocast:
@@ -127,7 +128,9 @@ class Draw:
         return torch.from_numpy(self.rng.standard_normal(shape, dtype=np.float32))
 
 
-def augment(images: torch.Tensor, stats: torch.Tensor, size: int, rng: np.random.Generator) -> torch.Tensor:
+def augment(
+    images: torch.Tensor, stats: torch.Tensor, size: int, rng: np.random.Generator, spacing: float = PIXEL
+) -> torch.Tensor:
     """Augmented z-scores of raw slices: float32 (n, 1, size, size).
 
     Resolution, ghosts, shading, gamma, black level, window, noise, pose, aspect and field of view, at random.
@@ -137,6 +140,7 @@ def augment(images: torch.Tensor, stats: torch.Tensor, size: int, rng: np.random
         stats: float32 (n, 3), ceiling, mean and deviation of each slice's slab.
         size: pixels of a side.
         rng: everything random.
+        spacing: mm of a pixel of the result.
     """
     draw = Draw(rng, len(images))
     high, mean, deviation = (stats[:, k, None, None, None] for k in range(3))
@@ -149,7 +153,7 @@ def augment(images: torch.Tensor, stats: torch.Tensor, size: int, rng: np.random
     mean, high = after[0] + (mean - before[0]) * scale, after[0] + (high - before[0]) * scale
     deviation = (deviation * scale).clamp_min(1e-3)
     z = ((torch.minimum(x, high) - mean) / deviation).clamp(-LIMIT, LIMIT)
-    z = _placed(z, -mean / deviation, size, draw)
+    z = _placed(z, -mean / deviation, size, spacing, draw)
     z = z * torch.exp(draw.between(-0.12, 0.12)) + draw.between(-0.12, 0.12)
     return z.clamp(-LIMIT, LIMIT)
 
@@ -196,13 +200,13 @@ def _intensities(
     return torch.where(kept_black, x, noisy)
 
 
-def _placed(z: torch.Tensor, floor: torch.Tensor, size: int, draw: Draw) -> torch.Tensor:
+def _placed(z: torch.Tensor, floor: torch.Tensor, size: int, spacing: float, draw: Draw) -> torch.Tensor:
     """Pose, aspect, mirror and field of view: float32 (n, 1, size, size); outside is `floor`."""
     n, _, h, _ = z.shape
     angle, scale = draw.between(-0.35, 0.35), torch.exp(draw.between(-0.18, 0.18))
     aspect = torch.exp(draw.between(-0.08, 0.08))
     flip = torch.where(draw.chance(0.5), 1.0, -1.0)
-    reach = scale * size / h  # a pixel stays 2 mm whatever the size
+    reach = scale * size * spacing / (PIXEL * h)  # a pixel keeps its millimetres whatever the size
     cos, sin = torch.cos(angle) * reach, torch.sin(angle) * reach
     top = torch.cat([cos * flip * aspect, -sin, draw.between(-0.1, 0.1)], 3)
     bottom = torch.cat([sin * flip * aspect, cos, draw.between(-0.1, 0.1)], 3)

@@ -2,10 +2,12 @@
 
 Reads slabs (`simulate.py`, `real.py`, `derive.py`), writes OUT/trunk.pt (checkpoint) and OUT/log.jsonl.
     python studies/first_weights/trunk.py OUT --sim FOLDER [...] --real FOLDER/train.npz FOLDER/derived.npz \\
-        --validation FOLDER/validation.npz --minutes 60 [--start BUNDLES | TRUNK.pt [...]] [--seed 1]
+        --validation FOLDER/validation.npz --minutes 60 [--start BUNDLES | TRUNK.pt [...]] [--seed 1] \\
+        [--width 0.5 --coarse 0.6]
 The body is the bundles' ResNet-18; six sigmoid outputs stand for the six binary questions. T1ce against T1w
 is asked of T1 slices only. Seeds side by side, one core each, that began from the same weights are averaged
-by naming their trunk.pt as the next start (Wortsman et al., Model soups, ICML 2022).
+by naming their trunk.pt as the next start (Wortsman et al., Model soups, ICML 2022). Two of half the width
+are joined by `join.py`.
 """
 
 from __future__ import annotations
@@ -20,13 +22,14 @@ import numpy as np
 import torch
 from monai.networks.nets import ResNet
 from mrclass.labels import KEYS
-from slabs import Slabs, augment, gather, normalise, quick
+from slabs import PIXEL, Slabs, augment, gather, normalise, quick
 from torch.nn import functional
 
 QUESTIONS = ("t1w", "t2w", "flair", "adc", "swi", "t1ce")
 SHARES = {"t1w": 0.14, "t1ce": 0.14, "t2w": 0.13, "flair": 0.13, "adc": 0.09, "swi": 0.07, "other": 0.30}
 # of a label's slabs, how many are real; more where simulation is weakest
 REAL = {"t1w": 0.4, "t1ce": 0.35, "t2w": 0.4, "flair": 0.4, "adc": 0.55, "swi": 0.4, "other": 0.55}
+COARSE = 2.9  # mm; half the pixels of PIXEL
 CODE = {key: i for i, key in enumerate(KEYS)}
 
 
@@ -133,13 +136,16 @@ def main() -> None:
     parser.add_argument("--validation", type=Path)
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--size", type=int, default=104)
+    parser.add_argument("--width", type=float, default=1.0, help="of the channels; two halves: `join.py`")
+    parser.add_argument("--coarse", type=float, default=0.0, help="of the time, first, on pixels of 2.9 mm")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=8e-4)
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
-    net, before = network().to(memory_format=torch.channels_last), 0
+    net, before = network(args.width).to(memory_format=torch.channels_last), 0
     if args.start:
         state, before = begin(args.start)
         net.load_state_dict(state)
@@ -187,7 +193,9 @@ def main() -> None:
             )
         index = rng.choice(len(pool.images), args.batch, p=p)
         x, stats = gather(pool, index, rng)
-        x = augment(x, stats, args.size, rng).to(memory_format=torch.channels_last)
+        spacing = COARSE if done < args.coarse else PIXEL
+        x = augment(x, stats, round(args.size * PIXEL / spacing), rng, spacing)
+        x = x.to(memory_format=torch.channels_last)
         y, weight = targets(torch.from_numpy(pool.label[index]))
         y = y * 0.98 + 0.01
         with quick():

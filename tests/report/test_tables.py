@@ -114,6 +114,12 @@ def test_the_table_fits_its_width(columns: int) -> None:
     assert all(width(line) <= columns for line in report.table(rows, width=columns).splitlines()[:-2])
 
 
+def test_a_long_name_keeps_its_end_where_files_differ() -> None:
+    rows = [done(n, description=f"{'a long folder of ' * 9}scan-{n}.nii.gz") for n in (1, 2)]
+    first, second = report.table(rows, width=100).splitlines()[1:3]
+    assert first.startswith("a long") and "scan-1.nii.gz" in first and "scan-2.nii.gz" in second
+
+
 def test_no_control_character_reaches_the_terminal() -> None:
     hostile = "a\x1b]0;owned\x07\x1b[2J\r\nb\u202ec\x9b31m\x00\t"
     rows = [

@@ -219,7 +219,8 @@ def table(rows: Iterable[Row], width: int | None = None) -> str:
         else:  # no volume: the status, and its reason over the remaining columns
             space = max(_NARROWEST, columns - sizes[0] - len(line[1]) - 5)
             reason = text.fit(line[2], space).rstrip() if text.width(line[2]) > space else line[2]
-            lines.append(f"{text.fit(line[0], sizes[0])}  {line[1]}: {reason}".rstrip())
+            name = text.fit(line[0], sizes[0], sizes[0] // 2)
+            lines.append(f"{name}  {line[1]}: {reason}".rstrip())
     lines += ["", totals(counts(group(rows)))]
     return printable("\n".join(lines))
 
@@ -278,7 +279,9 @@ def closest(row: Row) -> str | None:
 
 
 def _join(cells: Sequence[str], sizes: Sequence[int]) -> str:
-    return "  ".join(text.fit(cell, size) for cell, size in zip(cells, sizes, strict=True)).rstrip()
+    return "  ".join(
+        text.fit(cell, size, size // 2) for cell, size in zip(cells, sizes, strict=True)
+    ).rstrip()
 
 
 def printable(shown: str) -> str:

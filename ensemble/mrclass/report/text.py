@@ -72,17 +72,29 @@ def width(text: str) -> int:
     return sum(_columns(char) for char in text)
 
 
-def fit(text: str, columns: int) -> str:
-    """A text cut (with an ellipsis) and padded to exactly so many columns."""
+def fit(text: str, columns: int, tail: int = 0) -> str:
+    """A text cut (an ellipsis where something is missing) and padded to exactly so many columns.
+
+    Args:
+        text: what is shown.
+        columns: columns it fills.
+        tail: of them, columns kept for the end of a text that is cut: file names differ there.
+    """
     if width(text) > columns:
-        kept, used = [], 0
-        for char in text[: 4 * columns]:  # bounds what combining marks can add
-            if used + _columns(char) > columns - 1:
-                break
-            kept.append(char)
-            used += _columns(char)
-        text = "".join(kept) + "…"
+        end = _first(text[::-1], tail)[::-1]
+        text = _first(text, columns - 1 - width(end)) + "…" + end
     return text + " " * (columns - width(text))
+
+
+def _first(text: str, columns: int) -> str:
+    """As many characters from the beginning as fit."""
+    kept, used = [], 0
+    for char in text[: 4 * columns]:  # bounds what combining marks can add
+        if used + _columns(char) > columns:
+            break
+        kept.append(char)
+        used += _columns(char)
+    return "".join(kept)
 
 
 def _columns(char: str) -> int:
