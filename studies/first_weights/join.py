@@ -66,7 +66,7 @@ def main() -> None:
         {
             "average": joined([trunk["average"] for trunk in trunks]),
             "views": sum(trunk["views"] + trunk["before"] for trunk in trunks),
-            "seeds": len(trunks),
+            "joined": len(trunks),
         },
         args.out / "trunk.pt",
     )

@@ -4,8 +4,9 @@ Reads OUT/trunk.pt and slabs (`simulate.py`, `real.py`, `derive.py`, `n4.py`); w
 (state dicts for `python -m mrclass.publish`) and OUT/members.json (what was trained on what).
     python studies/first_weights/members.py OUT --sim FOLDER [...] --real FOLDER/train.npz [...] --n4 FOLDER
 The body up to its third stage keeps the weights and statistics of the start: padding to 224 does not change
-what it sees of the head. The last stage is trained at 224 once per preprocessing (t1w, t1ce: after N4), then
-the two outputs of each bundle by the paper's loss (class-weighted cross-entropy) and optimiser (SGD 0.9).
+what it sees of the head. The last stage is trained at 224 once per preprocessing (t1w, t1ce: after N4), with
+--epochs 0 not at all; then the two outputs of each bundle by the paper's loss (class-weighted cross-entropy)
+and optimiser (SGD 0.9).
 """
 
 from __future__ import annotations
@@ -88,13 +89,11 @@ def train_stage(
     start.requires_grad_(False)
     for part in (start.layer4, start.fc):
         part.requires_grad_(True)
-    with torch.no_grad():  # the head covers a fifth of the padded grid: begin with logits of the usual size
-        start.fc.weight.mul_(3.0)
     trained = [p for p in start.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(trained, lr=2e-4, weight_decay=0.02)
     keep = torch.arange(len(label))
     chosen = [QUESTIONS.index(q) for q in questions]
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, max(1, epochs * (len(keep) // 50)))
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs * (len(keep) // 50))
     loss_mean, done = 0.0, 0
     start.eval()
     start.layer4.train()
@@ -163,7 +162,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path, nargs="*", default=[])
     parser.add_argument("--n4", type=Path, required=True, help="slabs after N4, of `n4.py`")
     parser.add_argument("--slices", type=int, default=12000)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=3, help="of the last stage; 0: outputs only")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--groups", type=int, nargs="*", default=[0, 1], help="0 without N4, 1 with; side by side"
@@ -184,6 +183,7 @@ def main() -> None:
     folder.mkdir(exist_ok=True)
     report: dict[str, object] = {
         "trunk_views": state["views"] + state.get("before", 0),
+        "joined": state.get("joined", 1),
         "slabs": {"simulated": int(pool.simulated.sum()), "real": int((~pool.simulated).sum())},
         "slabs_after_n4": len(after_n4.images),
         "slabs_per_label": {
@@ -222,9 +222,12 @@ def train_group(
     p = np.full(len(pool.images), 1 / len(pool.images)) if with_n4 else pool.weights(SHARES, REAL)
     start = copy.deepcopy(trunk)
     features, label = cache(start, pool, p, args.slices, seed=int(with_n4))
-    report: dict[str, object] = {
-        "stage " + " ".join(questions): train_stage(start, questions, features, label, args.epochs)
-    }
+    with torch.no_grad():  # the head covers a fifth of the padded grid: begin with logits of the usual size
+        start.fc.weight.mul_(3.0)
+    report: dict[str, object] = {}
+    if args.epochs:
+        stage = train_stage(start, questions, features, label, args.epochs)
+        report["stage " + " ".join(questions)] = stage
     seen = pooled(start, features)
     for question in questions:
         net, numbers = train_outputs(question, start, seen, label)

@@ -11,13 +11,9 @@ import argparse
 import json
 from pathlib import Path
 
-from record import derived, simulated
+from record import LOOKED, derived, simulated
 
 TRAINING = Path("results/training.json")
-LOOKED = (
-    "infarcts and grey air were painted into its training after a look at errors on real validation volumes: "
-    "its figures there are not those of volumes that nobody had looked at"
-)
 
 
 def main() -> None:
