@@ -80,12 +80,19 @@ def left_out(content: Mapping[str, Any] | None) -> str:
     ]
     return "\n\n".join(
         [
-            f"{folds['n']} volumes, each judged by a network that saw nothing of its source.",
+            f"{folds['n']} volumes, each judged by {_judges(folds)} that saw nothing of its source.",
             table(head, [line]),
             table(["label", "found", "sensitivity"], each),
             table(["views", "accuracy", "the six", "*other* refused"], curve),
         ]
     )
+
+
+def _judges(folds: Mapping[str, Any]) -> str:
+    """Who judged a volume that was left out."""
+    width, seeds = folds.get("width", 0.25), folds.get("seeds", 1)
+    which = f"{width:g} of the width" if width != 1 else "the full width"
+    return f"a network of {which}" if seeds == 1 else f"the mean of {seeds} networks of {which}"
 
 
 GROUP_NAMES = {"dwi": "DWI, b 0", "epi": "EPI (fMRI)", "asl": "ASL, M0", "fa": "FA map"}

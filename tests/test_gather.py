@@ -36,6 +36,22 @@ def test_a_catalogue_gives_label_patient_and_source(make: Make, tmp_path: Path) 
     assert left == []
 
 
+def test_a_bids_subject_is_the_patient_of_a_catalogue_that_names_none(make: Make, tmp_path: Path) -> None:
+    names = [
+        "a/sub-01/anat/sub-01_T2w.nii",
+        "a/sub-01/dwi/sub-01_dwi.nii",
+        "b/sub-01/sub-01_T2w.nii",
+        "c.nii",
+    ]
+    for name in names:
+        make(name)
+    lines = "".join(f"{name},T2w,{name[0]}\n" for name in names)
+    (tmp_path / "c.csv").write_text(f"file,label,source\n{lines}")
+    volumes, _ = gather.catalogue(Truth(tmp_path / "c.csv"))
+    assert [v.patient for v in volumes[:3]] == ["a sub-01", "a sub-01", "b sub-01"]
+    assert [v.guessed for v in volumes] == [False, False, False, True]
+
+
 def test_a_file_of_the_catalogue_that_is_not_there_is_left_out_by_name(make: Make, tmp_path: Path) -> None:
     make("a.nii.gz")
     (tmp_path / "c.csv").write_text("file,label,patient\na.nii.gz,T2w,p1\ngone.nii.gz,T1w,p2\n")

@@ -71,7 +71,8 @@ def catalogue(truth: Truth, patient_column: str = PATIENT, section_column: str =
 
     Args:
         truth: the CSV and how to read it; files are relative to its folder, or to `root`.
-        patient_column: column of the patient; where it is absent or empty each file is a patient of its own.
+        patient_column: column of the patient; where it is absent or empty the BIDS subject that the path
+            names, within its source, is one, and a file that names none is a patient of its own.
         section_column: column that says training or validation; other values leave a volume out.
 
     Raises:
@@ -93,8 +94,11 @@ def catalogue(truth: Truth, patient_column: str = PATIENT, section_column: str =
                 )
                 continue
         patient = (line.get(patient_column) or "").strip()
-        source = (line.get(truth.source_column) or "").strip() or truth.path.parent.resolve().name
+        named_source = (line.get(truth.source_column) or "").strip()
+        source = named_source or truth.path.parent.resolve().name
         path = home / name
+        subject = bids_subject(name)
+        patient = patient or (f"{named_source} {subject}".strip() if subject else "")
         if not path.is_file():
             left.append(Left(name, key, "the file is not there"))
             continue

@@ -23,8 +23,8 @@ from torch.nn import functional
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "first_weights"))
 from mrclass.labels import KEYS
-from slabs import Slabs, augment, gather, normalise, quick
-from trunk import QUESTIONS, REAL, SHARES, network, targets
+from slabs import PIXEL, Slabs, augment, gather, normalise, quick
+from trunk import COARSE, QUESTIONS, REAL, SHARES, network, targets
 
 MOMENTS = 8
 
@@ -33,7 +33,8 @@ MOMENTS = 8
 class Setting:
     """What a training sees: `data` is both, real or simulated.
 
-    `left_out` is the fold that is tested on; folds of `without` are only not trained on.
+    `left_out` is the fold that is tested on; folds of `without` are only not trained on. `coarse` is the
+    share of the views, the first ones, that have pixels of 2.9 mm.
     """
 
     data: str = "both"
@@ -43,6 +44,8 @@ class Setting:
     augmented: bool = True
     size: int = 104
     width: float = 0.25
+    batch: int = 32
+    coarse: float = 0.0
     left_out: int | None = None
     without: tuple[int, ...] = ()
 
@@ -150,7 +153,7 @@ def train(
             p[here] *= SHARES[KEYS[index]] / p[here].sum()
     p /= p.sum()
     optimiser = torch.optim.AdamW(net.parameters(), lr=1.5e-3, weight_decay=0.02)
-    batch, moments = 32, []
+    batch, moments = setting.batch, []
     steps = max(MOMENTS, views // batch)
     for step in range(steps):
         rate = 1.5e-3 * min(1.0, (step + 1) / 150) * (0.51 + 0.5 * math.cos(math.pi * step / steps))
@@ -158,7 +161,9 @@ def train(
             part["lr"] = rate
         index = rng.choice(len(p), batch, p=p)
         x, stats = gather(pool, index, rng)
-        x = augment(x, stats, setting.size, rng) if setting.augmented else normalise(x, stats)
+        spacing = COARSE if step < setting.coarse * steps else PIXEL
+        size = round(setting.size * PIXEL / spacing)
+        x = augment(x, stats, size, rng, spacing) if setting.augmented else normalise(x, stats)
         with quick():
             out = net(x.to(memory_format=torch.channels_last))
         y, weight = targets(torch.from_numpy(pool.label[index]))
@@ -188,6 +193,11 @@ def main() -> None:
     parser.add_argument("--views", type=int, default=200_000)
     parser.add_argument("--names", nargs="+", choices=list(SETTINGS), default=list(SETTINGS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--width", type=float, help="of the channels (default: the setting's)")
+    parser.add_argument("--batch", type=int, help="slices a step (default: the setting's)")
+    parser.add_argument(
+        "--coarse", type=float, default=0.0, help="share of the views on coarse pixels, first"
+    )
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -201,7 +211,8 @@ def main() -> None:
             path = args.out / f"{name.replace(' ', '-')}-{seed}.json"
             if path.exists():
                 continue
-            setting, test = SETTINGS[name], validation
+            setting, test = replace(SETTINGS[name], coarse=args.coarse), validation
+            setting = replace(setting, width=args.width or setting.width, batch=args.batch or setting.batch)
             if setting.left_out is not None:
                 mine = (folds[first] == setting.left_out) & ~facts["derived"][first]
                 test = Test(pool, first[mine], facts["path"])

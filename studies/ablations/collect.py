@@ -86,11 +86,28 @@ def ablations(runs: dict[str, list[dict]]) -> dict[str, Any]:
     return content
 
 
+def together(seeds: list[dict]) -> list[dict]:
+    """Moments of one training, or of several seeds' with the mean of their scores."""
+    moments = []
+    for same in zip(*(seed["moments"] for seed in seeds), strict=True):
+        volumes = [
+            first
+            | {
+                "scores": {
+                    q: sum(v["scores"][q] for v in (first, *rest)) / len(same) for q in first["scores"]
+                }
+            }
+            for first, *rest in zip(*(moment["volumes"] for moment in same), strict=True)
+        ]
+        moments.append({"views": same[0]["views"], "volumes": volumes})
+    return moments
+
+
 def leave_source_out(folds: list[list[dict]]) -> dict[str, Any]:
     """All folds pooled: every volume judged by the network that saw nothing of its source."""
     tests = [
         (moments[0]["views"], [v for moment in moments for v in moment["volumes"]])
-        for moments in zip(*(fold[0]["moments"] for fold in folds), strict=True)
+        for moments in zip(*(together(fold) for fold in folds), strict=True)
     ]
     points, last = curve(tests)
     volumes = tests[-1][1]
@@ -99,7 +116,14 @@ def leave_source_out(folds: list[list[dict]]) -> dict[str, Any]:
         for v, got in ((v, decide(v)) for v in volumes)
         if v["label"] != got
     ]
-    return {"n": len(volumes), "figures": last, "curve": points, "errors": errors}
+    return {
+        "n": len(volumes),
+        "width": folds[0][0]["setting"]["width"],
+        "seeds": len(folds[0]),
+        "figures": last,
+        "curve": points,
+        "errors": errors,
+    }
 
 
 def main() -> None:
