@@ -159,6 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--sim", type=Path, nargs="*", default=[])
+    parser.add_argument("--latest", nargs="*", default=[], help="kinds simulated anew in the last of --sim")
     parser.add_argument("--real", type=Path, nargs="*", default=[])
     parser.add_argument("--n4", type=Path, required=True, help="slabs after N4, of `n4.py`")
     parser.add_argument("--slices", type=int, default=12000)
@@ -172,7 +173,7 @@ def main() -> None:
     pool = Slabs()
     for path in args.real:
         pool.add_file(path)
-    pool.add_folders(args.sim)
+    pool.add_folders(args.sim, args.latest)
     after_n4 = Slabs()
     after_n4.add_folders([args.n4])
     state = torch.load(args.out / "trunk.pt", weights_only=True)

@@ -12,6 +12,7 @@ import argparse
 import csv
 import json
 from collections import Counter, defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,32 +29,36 @@ DERIVED = {
 }
 
 
-def count(paths: list[Path]) -> dict[str, int]:
-    """Slabs per label in files of slabs."""
+def count(paths: list[Path], without: Sequence[str] = ()) -> Counter[str]:
+    """Slabs per label in files of slabs, but for some kinds."""
     labels: Counter[str] = Counter()
     for path in paths:
         with np.load(path, allow_pickle=False) as data:
-            labels.update(str(label) for label in data["label"])
-    return {key: labels[key] for key in KEYS}
+            labels.update(str(label) for label in data["label"][~np.isin(data["kind"], without)])
+    return labels
 
 
-def entry(source: str, licence: str, kind: str, paths: list[Path]) -> dict[str, Any]:
-    """Slabs of these files as a line of the training data."""
-    return {"source": source, "licence": licence, "data": kind, "labels": count(paths)}
+def entry(source: str, licence: str, kind: str, labels: Counter[str]) -> dict[str, Any]:
+    """A line of the training data."""
+    return {"source": source, "licence": licence, "data": kind, "labels": {key: labels[key] for key in KEYS}}
 
 
 def derived(paths: list[Path]) -> list[dict[str, Any]]:
     """Lines of what `derive.py` and `infarct.py` made."""
     return [
-        entry(f"real training scans, changed ({DERIVED[path.stem]})", "as the scans", "derived", [path])
+        entry(
+            f"real training scans, changed ({DERIVED[path.stem]})", "as the scans", "derived", count([path])
+        )
         for path in paths
     ]
 
 
-def simulated(source: str, folders: list[Path]) -> dict[str, Any]:
-    """Line of what `simulate.py` made."""
-    files = sorted(path for folder in folders for path in folder.glob("*.npz"))
-    return entry(source, "Apache-2.0", "simulated", files)
+def simulated(source: str, folders: list[Path], latest: Sequence[str] = ()) -> dict[str, Any]:
+    """Line of what `simulate.py` made; of the kinds `latest`, only the last folder's (`Slabs.add_folders`)."""
+    found: Counter[str] = Counter()
+    for folder in folders:
+        found += count(sorted(folder.glob("*.npz")), () if folder == folders[-1] else latest)
+    return entry(source, "Apache-2.0", "simulated", found)
 
 
 def recipe(members: dict[str, Any], before: int, seeds: int) -> str:
@@ -88,6 +93,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("trunk", type=Path)
     parser.add_argument("--sim", type=Path, nargs="*", default=[])
+    parser.add_argument("--latest", nargs="*", default=[], help="as for `trunk.py`")
     parser.add_argument("--derived", type=Path, nargs="*", default=[])
     parser.add_argument("--before", type=int, default=0, help="slices that the start had seen before")
     parser.add_argument("--seeds", type=int, default=1, help="trunks that were averaged")
@@ -112,7 +118,7 @@ def main() -> None:
             "labels": {"t1ce": slices},
         }
     )
-    volumes += [*derived(args.derived), simulated("mrclass.phantom", args.sim)]
+    volumes += [*derived(args.derived), simulated("mrclass.phantom", args.sim, args.latest)]
     limits = [
         "trained on a CPU, on few real scans, what was derived from them, and simulated images",
         "real scans to train on come from few sources, many of them skull-stripped; "

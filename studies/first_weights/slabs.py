@@ -6,6 +6,7 @@ Augmentation hides what could betray a source: pose, field of view, resolution, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -43,27 +44,30 @@ class Slabs:
         self.statistics = np.zeros((0, 3), dtype=np.float32)
         self._seen: set[Path] = set()
 
-    def add_file(self, path: Path) -> None:
-        """Add a file of slabs once."""
+    def add_file(self, path: Path, without: Sequence[str] = ()) -> None:
+        """Add a file of slabs once, but for some kinds."""
         if path in self._seen:
             return
         self._seen.add(path)
         data = np.load(path, allow_pickle=False)
-        images = data["images"]
-        source = data["source"] if "source" in data else np.array(["simulated"] * len(images))
+        keep = ~np.isin(data["kind"], without)
+        images, kind = data["images"][keep], data["kind"][keep]
+        source = data["source"][keep] if "source" in data else np.array(["simulated"] * len(images))
         self.images.extend(images)
-        self.label = np.append(self.label, [KEYS.index(x) for x in data["label"]])
-        self.kind = np.append(self.kind, data["kind"])
-        self.group = np.append(self.group, [f"{s}|{k}" for s, k in zip(source, data["kind"], strict=True)])
+        self.label = np.append(self.label, [KEYS.index(x) for x in data["label"][keep]])
+        self.kind = np.append(self.kind, kind)
+        self.group = np.append(self.group, [f"{s}|{k}" for s, k in zip(source, kind, strict=True)])
         self.simulated = np.append(self.simulated, source == "simulated")
-        self.statistics = np.concatenate([self.statistics, np.stack([statistics(x) for x in images])])
+        self.statistics = np.concatenate(
+            [self.statistics, np.array([statistics(x) for x in images], np.float32).reshape(-1, 3)]
+        )
 
-    def add_folders(self, folders: list[Path]) -> None:
-        """Add the files that are complete."""
+    def add_folders(self, folders: Sequence[Path], latest: Sequence[str] = ()) -> None:
+        """Add the files that are complete; of the kinds `latest`, only those of the last folder."""
         for folder in folders:
             for path in sorted(folder.glob("*.npz")):
                 if not path.name.endswith(".tmp.npz"):
-                    self.add_file(path)
+                    self.add_file(path, () if folder == folders[-1] else latest)
 
     def weights(self, shares: dict[str, float], real_share: dict[str, float]) -> np.ndarray:
         """Probability of each slab, float64 (n,).

@@ -128,6 +128,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--sim", type=Path, nargs="*", default=[])
+    parser.add_argument("--latest", nargs="*", default=[], help="kinds simulated anew in the last of --sim")
     parser.add_argument("--real", type=Path, nargs="*", default=[])
     parser.add_argument(
         "--start", type=Path, nargs="+", help="published bundles' folder, or trunks to average"
@@ -168,7 +169,7 @@ def main() -> None:
     while (elapsed := time.monotonic() - start) < args.minutes * 60:
         if p is None or time.monotonic() - last_look > 240:
             last_look = time.monotonic()
-            pool.add_folders(args.sim)
+            pool.add_folders(args.sim, args.latest)
             p = pool.weights(SHARES, REAL)
             if views:
                 save(checkpoint, net, optimiser, average, views, spent + elapsed, before)

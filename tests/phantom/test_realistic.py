@@ -122,6 +122,20 @@ def test_csf_of_swi_is_dark_in_some_scans_and_as_bright_as_the_brain_in_others()
     assert min(share) < 0.65 and max(share) > 1.1
 
 
+@pytest.mark.parametrize("kind", ["t2w", "t2w_3d"])
+def test_grey_matter_of_t2w_stands_out_from_white_as_in_no_adc_map(kind: str) -> None:
+    ratios = []
+    for seed in range(40):
+        drawn = random_protocol(kind, np.random.default_rng(seed), realism=2)
+        values = tissue_values(drawn.field, np.random.default_rng(0), spread=0)
+        s = tissue_signal(drawn, values, np.random.default_rng(seed))
+        assert s[INDEX["grey"]] > 0.2 * s[INDEX["csf"]], "the brain is all but black beside CSF"
+        ratios.append(s[INDEX["grey"]] / s[INDEX["white"]])
+    assert min(ratios) > 1.35  # the diffusivities of the two differ by 15 %
+    without = tissue_signal(replace(drawn, options={}), values, np.random.default_rng(39))
+    assert s[INDEX["white"]] == pytest.approx(without[INDEX["white"]] * (1 - drawn.options["transfer"]))
+
+
 def test_a_flat_spin_echo_has_its_share_of_the_contrast_between_grey_and_white_matter() -> None:
     drawn = random_protocol("t1ce_se", np.random.default_rng(0), realism=2)
     values = tissue_values(drawn.field, np.random.default_rng(0), spread=0)

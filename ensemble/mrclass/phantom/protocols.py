@@ -193,7 +193,9 @@ def random_protocol(
 def realistic(p: Protocol, rng: np.random.Generator) -> Protocol:
     """The protocol of realism 2 of one of realism 1; draws from rng what it changes.
 
-    An echo comes before the next pulse; CSF of SWI is dark to bright; spin-echo T1 is flat; diffusion noisy.
+    An echo comes before the next pulse; CSF of SWI is dark to bright; spin-echo T1 is flat; diffusion noisy;
+    trains of echoes transfer magnetisation, and those of varying flip angle are T2-weighted like an echo of
+    about 100 ms, whatever their TE (Busse et al., MRM 2006, fast spin echo with tissue-specific flip angles).
     """
     changes: dict[str, object] = {"realism": 2}
     options = dict(p.options)
@@ -205,6 +207,10 @@ def realistic(p: Protocol, rng: np.random.Generator) -> Protocol:
         changes["tr"] = p.te + uniform(rng, 1.5, 3.0)
     if p.kind in ("t1w_se", "t1ce_se"):  # turbo factors and magnetisation transfer take the contrast away
         options["flat"] = uniform(rng, 0.25, 1.0)
+    if p.kind == "t2w_3d":
+        changes["te"] = uniform(rng, 75.0, 125.0)
+    if p.kind in ("t2w", "t2w_3d", "flair", "flair_3d", "spine"):
+        options["transfer"] = uniform(rng, 0.05, 0.3)
     if p.kind in ("adc", "dwi", "trace", "fa", "colour_fa"):
         low, high = (14.0, 60.0) if p.kind in ("fa", "colour_fa") else (5.0, 35.0)
         changes["snr"] = float(np.exp(rng.uniform(np.log(low), np.log(high))))

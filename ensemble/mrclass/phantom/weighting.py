@@ -64,6 +64,10 @@ def tissue_signal(
     if "flat" in p.options:
         for name in ("grey", "deep_grey", "iron"):
             s[INDEX[name]] = s[INDEX["white"]] + p.options["flat"] * (s[INDEX[name]] - s[INDEX["white"]])
+    # bound water of myelin takes the most away (Melki and Mulkern, MRM 1992: multislice fast spin echo)
+    s[INDEX["white"]] *= 1 - p.options.get("transfer", 0.0)
+    for name in ("grey", "deep_grey", "iron"):
+        s[INDEX[name]] *= 1 - 0.4 * p.options.get("transfer", 0.0)
     _flow(s, p, rng)
     return s
 
