@@ -54,7 +54,7 @@ def derived(paths: list[Path]) -> list[dict[str, Any]]:
 
 
 def simulated(source: str, folders: list[Path], latest: Sequence[str] = ()) -> dict[str, Any]:
-    """Line of what `simulate.py` made; of the kinds `latest`, only the last folder's (`Slabs.add_folders`)."""
+    """Line of what `simulate.py` made; `latest` as for `Slabs.add_folders`."""
     found: Counter[str] = Counter()
     for folder in folders:
         found += count(sorted(folder.glob("*.npz")), () if folder == folders[-1] else latest)
