@@ -35,6 +35,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--sim", type=Path, nargs="*", default=[])
+    parser.add_argument("--latest", nargs="*", default=[], help="kinds simulated anew in the last of --sim")
     parser.add_argument("--real", type=Path, nargs="*", default=[])
     parser.add_argument("--count", type=int, default=2000)
     parser.add_argument("--first", type=int, default=0, help="number of the first part: also its seed")
@@ -44,7 +45,7 @@ def main() -> None:
     pool, n4 = Slabs(), N4BiasFieldCorrection()
     for path in args.real:
         pool.add_file(path)
-    pool.add_folders(args.sim)
+    pool.add_folders(args.sim, args.latest)
     p = pool.weights(N4_SHARES, REAL)
     for part in range(args.first, args.first + args.count // PART):
         path = args.out / f"n4-{part:03d}.npz"
