@@ -13,6 +13,7 @@ import argparse
 import json
 import math
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -67,19 +68,21 @@ SETTINGS = {
 }
 
 
-def load(paths: list[Path], folders: list[Path]) -> tuple[Slabs, dict[str, np.ndarray]]:
-    """All slabs, and for each its source, plane, file, and whether it is derived or stripped."""
+def load(
+    paths: list[Path], folders: list[Path], latest: Sequence[str] = ()
+) -> tuple[Slabs, dict[str, np.ndarray]]:
+    """All slabs, and for each its source, plane, file, and whether it is derived; `latest` as in `Slabs`."""
     pool = Slabs()
     parts: dict[str, list] = {k: [] for k in ("source", "plane", "path", "derived")}
     files = [*paths, *(p for f in folders for p in sorted(f.glob("*.npz")) if ".tmp" not in p.name)]
     for path in files:
-        pool.add_file(path)
+        without = latest if path.parent in folders[:-1] else ()
+        pool.add_file(path, without)
         with np.load(path, allow_pickle=False) as data:
-            n = len(data["label"])
-            parts["source"].append(data["source"] if "source" in data else np.full(n, "simulated"))
-            parts["plane"].append(data["plane"] if "plane" in data else np.full(n, "any"))
-            parts["path"].append(data["path"] if "path" in data else np.full(n, ""))
-            parts["derived"].append(np.full(n, path.name == "derived.npz"))
+            keep = ~np.isin(data["kind"], without)
+            for part, unknown in (("source", "simulated"), ("plane", "any"), ("path", "")):
+                parts[part].append(data[part][keep] if part in data else np.full(keep.sum(), unknown))
+            parts["derived"].append(np.full(keep.sum(), path.stem in ("derived", "infarct")))
     return pool, {k: np.concatenate(v) for k, v in parts.items()}
 
 
@@ -188,6 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
     parser.add_argument("--sim", type=Path, nargs="*", default=[])
+    parser.add_argument("--latest", nargs="*", default=[], help="kinds simulated anew in the last of --sim")
     parser.add_argument("--real", type=Path, nargs="+", required=True)
     parser.add_argument("--validation", type=Path, required=True)
     parser.add_argument("--views", type=int, default=200_000)
@@ -201,7 +205,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.out.mkdir(parents=True, exist_ok=True)
-    pool, facts = load(args.real, args.sim)
+    pool, facts = load(args.real, args.sim, args.latest)
     check, check_facts = load([args.validation], [])
     validation = Test(check, np.arange(len(check.images)), check_facts["path"])
     folds = np.array([fold(source) for source in facts["source"]])
