@@ -10,7 +10,7 @@ from typing import Any
 
 from markup import interval, table
 from mrclass.labels import display
-from study_blocks import ablations, left_out, realism
+from study_blocks import ablations, left_out, realism, refined
 from tool_blocks import BLOCKS as TOOL_BLOCKS
 
 SCALE_HEAD = ["series done", "run (MB)", "worker (MB)", "seconds per series"]
@@ -189,5 +189,6 @@ BLOCKS = {
     "ablations": ablations,
     "leave-source-out": left_out,
     "realism": realism,
+    "refined": refined,
     **TOOL_BLOCKS,
 }

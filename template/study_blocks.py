@@ -158,3 +158,21 @@ def _told(entry: Mapping[str, Any]) -> str:
     # one source and one subject in each fold: drawing them again draws the same
     interval = f"[{low:.2f}, {high:.2f}]" if high - low >= 0.02 else "(no interval)"
     return f"{value:.2f} {interval}, n = {n}"
+
+
+def refined(content: Mapping[str, Any] | None) -> str:
+    """One line on the four members trained on from published ones (studies/first_weights/refine.py)."""
+    if not content:
+        return "Not measured yet: `results/refined.json` is not there."
+    areas = [
+        f"{display(name)} {member['auc']:.3f}"
+        for name, member in content["members"].items()
+        if member["auc"] is not None
+    ]
+    head = ["accuracy", "the six", "*other* refused", "area under the ROC curve"]
+    shown = [percent(content[key]) for key in ("accuracy", "accuracy_of_the_six", "refusal_of_other")]
+    note = (
+        f"{content['n']} {content['data']} volumes, thresholds chosen on them; "
+        f"in conflict: {content['conflicts']}."
+    )
+    return f"{table(head, [[*shown, ', '.join(areas)]])}\n\n{note}"

@@ -20,8 +20,8 @@ import numpy as np
 from mrclass.labels import KEYS, parse
 
 LOOKED = (
-    "painted infarcts, grey air and the contrast of simulated T2w came into its training after a look at "
-    "errors on real validation volumes: its figures there are not those of volumes that nobody had looked at"
+    "infarcts and grey air were painted into its training after a look at errors on real validation volumes: "
+    "its figures there are not those of volumes that nobody had looked at"
 )
 DERIVED = {
     "derived": "ADC maps, traces and stripped echo-planar series computed from them",
