@@ -16,7 +16,7 @@ def test_long_work_says_in_a_log_how_far_it_is(
             step(done, 100)
             clock[0] += 2.0
     said = capsys.readouterr().err.splitlines()
-    assert said == ["10 of 100 series", "40 of 100 series", "70 of 100 series"]
+    assert said == ["30 of 100 series", "60 of 100 series", "90 of 100 series"]
 
 
 def test_short_work_says_nothing(capsys: pytest.CaptureFixture[str]) -> None:

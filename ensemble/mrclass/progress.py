@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-FIRST_LINE_S = 20.0
+FIRST_LINE_S = 60.0
 LINES_S = 60.0
 
 
