@@ -89,10 +89,11 @@ def left_out(content: Mapping[str, Any] | None) -> str:
 
 
 def _judges(folds: Mapping[str, Any]) -> str:
-    """Who judged a volume that was left out."""
-    width, seeds = folds.get("width", 0.25), folds.get("seeds", 1)
-    which = f"{width:g} of the width" if width != 1 else "the full width"
-    return f"a network of {which}" if seeds == 1 else f"the mean of {seeds} networks of {which}"
+    """Who judged a volume that was left out; older results do not say how wide it was."""
+    if "width" not in folds:
+        return "a network"
+    one = f"network of {folds['width']:g} of the width"
+    return f"a {one}" if folds["seeds"] == 1 else f"the mean of {folds['seeds']} seeds of a {one}"
 
 
 GROUP_NAMES = {"dwi": "DWI, b 0", "epi": "EPI (fMRI)", "asl": "ASL, M0", "fa": "FA map"}

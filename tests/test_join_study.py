@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "studies" / "first_weights"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "studies" / "first_weights"))
 
 from join import joined
 from trunk import network
+
+del sys.path[0]  # its modules have names that others have too: record, real
 
 
 def _trained(width: float, seed: int) -> torch.nn.Module:

@@ -61,13 +61,13 @@ def tissue_signal(
     else:
         s = signal.spoiled_gradient_echo(v.pd, t1, v.t2star, p.tr, p.te, p.flip)
     s = s * fat
+    white, greys = INDEX["white"], [INDEX[name] for name in ("grey", "deep_grey", "iron")]
     if "flat" in p.options:
-        for name in ("grey", "deep_grey", "iron"):
-            s[INDEX[name]] = s[INDEX["white"]] + p.options["flat"] * (s[INDEX[name]] - s[INDEX["white"]])
-    # bound water of myelin takes the most away (Melki and Mulkern, MRM 1992: multislice fast spin echo)
-    s[INDEX["white"]] *= 1 - p.options.get("transfer", 0.0)
-    for name in ("grey", "deep_grey", "iron"):
-        s[INDEX[name]] *= 1 - 0.4 * p.options.get("transfer", 0.0)
+        s[greys] = s[white] + p.options["flat"] * (s[greys] - s[white])
+    if "transfer" in p.options:
+        # bound water of myelin takes the most away (Melki and Mulkern, MRM 1992: multislice fast spin echo)
+        s[white] *= 1 - p.options["transfer"]
+        s[greys] *= 1 - 0.4 * p.options["transfer"]
     _flow(s, p, rng)
     return s
 
